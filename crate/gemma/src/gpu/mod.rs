@@ -1,4 +1,4 @@
-//! Gemma on a GPU: the device, the WGSL kernels, the forward pass made of them, and its tests.
+//! Gemma on a GPU: the device, the WGSL kernels, the forward pass that runs them, and its tests.
 //!
 //! [`Device`] requests an adapter from wgpu and registers the result with burn, so that tensors of
 //! burn and buffers of ours share one queue and one order.

@@ -1,8 +1,7 @@
-//! Pipelines made once, and what is sent to the GPU in one go.
+//! Cached pipelines, and lists of dispatches that are submitted together.
 //!
-//! A [`Dispatch`] is a kernel on fixed buffers; only its grid follows the sequence. A list of them
-//! becomes one compute pass in one submission. Kernels know nothing of this: anything that can run
-//! a list is a [`Launcher`].
+//! A [`Dispatch`] is a kernel on fixed buffers; only its grid depends on the sequence. A list of
+//! them becomes one compute pass in one submission. Any type that can run a list is a [`Launcher`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -17,39 +16,39 @@ use crate::gpu::kernels::profile::Profile;
 use crate::gpu::kernels::shader::{Access, Source};
 use crate::gpu::pass::portions::Load;
 
-/// WebGPU's limit of workgroups in one dimension.
+/// WebGPU's limit of workgroups per dimension.
 pub(crate) const GROUPS_MAX: u32 = 65_535;
 
-/// Where the sequence stands: what grids follow.
+/// The position in the sequence, on which grids depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Of the first token of this pass.
+    /// The position of the first token of this pass.
     pub(crate) position: u32,
-    /// Of this pass.
+    /// The number of tokens of this pass.
     pub(crate) tokens: u32,
 }
 
-/// How many workgroups a dispatch needs.
+/// The number of workgroups of a dispatch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Grid {
-    /// Always so many, folded into two dimensions where one is too short.
+    /// A constant number, folded into two dimensions if one is too short.
     Fixed(u32),
     /// One item for each token and each of `each`, `per_group` items in a workgroup.
     Items { each: u32, per_group: u32 },
-    /// So many across, and tokens in groups of `each` across z.
+    /// A constant number in x, and tokens in groups of `each` in z.
     Tiles { across: u32, each: u32 },
-    /// Tokens in groups of `each` across x, heads across y. A window of 0 has no limit.
+    /// Tokens in groups of `each` in x, heads in y. A window of 0 means no limit.
     Queries { each: u32, heads: u32, window: u32 },
-    /// So many across, and one layer for each token across z.
+    /// A constant number in x, and one layer for each token in z.
     Layers(u32),
     /// Spans of keys across x, kv heads across y. A window of 0 has no limit.
     Spans { heads: u32, window: u32 },
-    /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
+    /// Keys in x, heads in y, tokens in z. A window of 0 means no limit.
     Keys { per_group: u32, heads: u32, window: u32, both_ways: bool },
 }
 
 impl Grid {
-    /// The workgroups at one point of the sequence.
+    /// Returns the workgroups at a position of the sequence.
     pub(crate) fn at(self, progress: Progress) -> [u32; 3] {
         let Progress { position, tokens } = progress;
         match self {
@@ -79,7 +78,7 @@ impl Grid {
         }
     }
 
-    /// How often the work is done that a dispatch says it is.
+    /// Returns how often the dispatch's work is done.
     fn times(self, progress: Progress) -> u64 {
         let Progress { position, tokens } = progress;
         match self {
@@ -98,7 +97,8 @@ impl Grid {
         }
     }
 
-    /// The dimension by which it can be cut: that whose workgroups begin at the record's `first`.
+    /// Returns the dimension along which it can be split: the one whose workgroups begin at the
+    /// record's `first`.
     fn axis(self) -> Option<usize> {
         match self {
             Self::Tiles { .. } => Some(0),
@@ -112,8 +112,8 @@ impl Grid {
     }
 }
 
-/// The compiled kernels of a device by their text, for as long as it is open: the next model, or
-/// the same one loaded again, compiles nothing twice.
+/// The compiled kernels of an open device by their text: the next model, or the same one loaded
+/// again, compiles nothing twice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
 
@@ -126,7 +126,7 @@ impl Kernels {
         found.next().map(|(text, _)| text.clone())
     }
 
-    /// One of them is none after all.
+    /// Whether one of them turned out to be invalid.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().clear();
     }
@@ -142,7 +142,7 @@ pub(crate) struct Kernel {
     profile: Profile,
 }
 
-/// A kernel on its buffers.
+/// A kernel bound to its buffers.
 #[derive(Clone, Debug)]
 pub(crate) struct Dispatch {
     kernel: Rc<Kernel>,
@@ -151,12 +151,12 @@ pub(crate) struct Dispatch {
     work: u64,
 }
 
-/// Minimum cost of a dispatch, in multiply-adds.
+/// The minimum cost of a dispatch, in multiply-adds.
 const LEAST: u64 = 1 << 20;
 
 impl Dispatch {
-    /// The same with work of so many multiply-adds of a product: for each token, of attention for
-    /// each key of each head of each token.
+    /// Sets its cost in multiply-adds of a product: per token, or for attention per key, head and
+    /// token.
     pub(crate) fn working(self, work: u64) -> Self {
         Self { work, ..self }
     }
@@ -177,7 +177,7 @@ impl Dispatch {
         groups.iter().product::<u64>() * u64::from(self.kernel.workgroup)
     }
 
-    /// What it asks for at one point of the sequence.
+    /// Returns its cost at a position of the sequence.
     pub(crate) fn load(&self, progress: Progress) -> Load {
         let groups = self.grid.at(progress);
         Load {
@@ -187,14 +187,14 @@ impl Dispatch {
     }
 }
 
-/// What has been asked of the GPU so far. Tests hold decoding against it.
+/// Counts of the GPU's work so far. Tests compare decoding with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Kernels started.
     pub dispatches: u64,
     /// Their workgroups.
     pub workgroups: u64,
-    /// Command buffers submitted.
+    /// Submitted command buffers.
     pub submits: u64,
     /// Writes into buffers.
     pub writes: u64,
@@ -216,9 +216,9 @@ impl std::ops::Sub for Counters {
     }
 }
 
-/// Anything that runs lists of dispatches.
+/// A type that runs lists of dispatches.
 pub(crate) trait Launcher {
-    /// Runs the lists one after the other, then copies each first buffer into its second.
+    /// Runs the lists one after the other, then copies each first buffer to its second.
     fn run(
         &self,
         lists: &[&[Dispatch]],
@@ -227,7 +227,7 @@ pub(crate) trait Launcher {
     );
 }
 
-/// One recorder, one compute pass, one submission: what was measured to be cheapest.
+/// One encoder, one compute pass, one submission: the cheapest form, as measured.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     device: Device,
@@ -247,9 +247,9 @@ impl Recorder {
         &self.device
     }
 
-    /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
+    /// Compiles a kernel, or returns the compiled one: equal text is an equal kernel.
     ///
-    /// Compiles asynchronously; errors surface at the next `Device::settled`.
+    /// Compiles asynchronously; errors are returned by the next `Device::settled`.
     pub(crate) fn kernel(&self, source: &Source) -> Rc<Kernel> {
         let Kernels(kernels) = self.device.kernels();
         let make = || {
@@ -318,7 +318,7 @@ impl Recorder {
         self.bind_parts(kernel, &whole, grid)
     }
 
-    /// The same with parts of buffers.
+    /// The same with ranges of buffers.
     pub(crate) fn bind_parts(
         &self,
         kernel: &Rc<Kernel>,
@@ -340,20 +340,20 @@ impl Recorder {
         Dispatch { kernel: kernel.clone(), group, grid, work: 0 }
     }
 
-    /// Writes into a buffer before everything that is submitted later.
+    /// Writes to a buffer, before everything that is submitted later.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
         self.count(|counters| counters.writes += 1);
         self.device.queue().write_buffer(buffer, offset, bytes);
     }
 
-    /// The bytes that [`Launcher::run`] copied into `staging`.
+    /// Reads the bytes that [`Launcher::run`] copied into `staging`.
     pub(crate) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
         let bytes = self.device.read(staging).await?;
         self.count(|counters| counters.bytes_read += bytes.len() as u64);
         Ok(bytes)
     }
 
-    /// Runs so many of a dispatch's workgroups, from the one on that stands in the record.
+    /// Runs some of a dispatch's workgroups, from the one in the record on.
     pub(crate) fn run_part(&self, dispatch: &Dispatch, progress: Progress, count: u32) {
         let mut groups = dispatch.grid.at(progress);
         if let Some(across) = dispatch.grid.axis().and_then(|axis| groups.get_mut(axis)) {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn grids_follow_the_sequence_and_keep_to_the_limit() {
+    fn grids_follow_the_sequence_within_the_limit() {
         check(Grid::Fixed(7), 0, 1, [7, 1, 1]);
         check(Grid::Fixed(65_536), 0, 1, [65_535, 2, 1]);
         check(Grid::Items { each: 6, per_group: 16 }, 9, 3, [2, 1, 1]);
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn work_follows_tokens_and_the_keys_they_see() {
+    fn cost_follows_tokens_and_the_keys_they_attend_to() {
         check_times(Grid::Fixed(7), 9, 9, 1);
         check_times(Grid::Tiles { across: 5, each: 4 }, 9, 9, 12);
         let queries = |window| Grid::Queries { each: 4, heads: 3, window };

@@ -1,4 +1,4 @@
-//! What a pass asks of the GPU, counted: the same on every machine, as milliseconds are not.
+//! Counts the GPU work of a pass, which is the same on every machine, unlike milliseconds.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -19,10 +19,12 @@ use crate::scalar::Scalar;
 use crate::testing::Tiny;
 use crate::weights::Tensor;
 
-/// A decoded token costs few dispatches, one submission and no more than 512 bytes of reading.
+/// Checks that a decoded token takes few dispatches, one submission and at most 512 bytes of
+/// reading.
 ///
 /// # Errors
-/// What it costs instead.
+///
+/// Returns the actual counts.
 pub(crate) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
     let rounded = Plan::alone(device.facts()).roundings(device.facts(), true).into_iter().map(Some);
     for plan in std::iter::once(None).chain(rounded) {
@@ -59,7 +61,7 @@ async fn decoding_is_cheap_with(
     ] {
         let draw = |step| Draw { sampler, step, top: 0, allowed };
         let mut choice = pass.choose(&draw(0)).await?;
-        // Choosing twice moved the GPU's record on twice; the first step puts that right.
+        // Choosing twice advanced the GPU's record twice; the first step corrects that.
         choice = pass.step(choice.token, &draw(1)).await?;
         for step in 2..6 {
             let before = pass.counters();
@@ -77,12 +79,11 @@ async fn decoding_is_cheap_with(
     Ok(())
 }
 
-/// A token of a newer network costs twelve dispatches a layer with inputs of its own, fourteen with
-/// several streams, and one submission; its rows are written, and nothing else. A prompt costs one
-/// dispatch a layer less.
+/// Checks that a token of a newer network takes twelve dispatches per layer with its own inputs,
+/// fourteen with several streams, and one submission; only its rows are written. A prompt takes one
+/// dispatch per layer less.
 ///
-/// # Errors
-/// What it costs instead.
+/// # Errors Returns the actual counts.
 pub(crate) async fn newer_costs_are_counted(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let config = &model.config;
@@ -92,8 +93,8 @@ pub(crate) async fn newer_costs_are_counted(device: &Device, tiny: &Tiny) -> Res
     let sparse = config.layers.iter().filter(|layer| layer.sparsity.is_some()).count() as u64;
     let streams = config.streams as u64;
     let has_inputs = u64::from(config.per_layer.is_some());
-    // Embedding; inputs; a projection for each stream but one, the split and the first prediction,
-    // and at the end the projections and what they come to.
+    // Embedding; inputs; a projection for each stream except one, the split and the first
+    // prediction, and at the end the projections and their mean.
     let around = 1 + 2 * has_inputs + if streams > 1 { 2 * (streams - 1) + 3 } else { 0 };
     let each = if streams > 1 { 14 } else { 9 + 3 * has_inputs };
     let before = pass.counters();
@@ -122,10 +123,11 @@ pub(crate) async fn newer_costs_are_counted(device: &Device, tiny: &Tiny) -> Res
     Ok(())
 }
 
-/// All weights on the GPU together are little more than in the file.
+/// Checks that all weights on the GPU together are little larger than in the file.
 ///
 /// # Errors
-/// How much they are.
+///
+/// Returns their size.
 pub(crate) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let pass = KernelPass::load(device, &model, 64, Options::USUAL).await?;
@@ -136,10 +138,11 @@ pub(crate) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<
     wrong(format!("{taken} bytes on the GPU, {file} in the file"))
 }
 
-/// A device returns the kernel it has already compiled for the same text.
+/// Checks that a device reuses a compiled kernel for the same text.
 ///
 /// # Errors
-/// That it was compiled again.
+///
+/// Returns that it was compiled again.
 pub(crate) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> Result<()> {
     let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token, None);
     let first = Recorder::new(device.clone()).kernel(&source);
@@ -147,10 +150,12 @@ pub(crate) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> R
     if Rc::ptr_eq(&first, &second) { Ok(()) } else { wrong("compiled twice".to_owned()) }
 }
 
-/// A chunk of a prompt costs eight dispatches a layer and one for each shard of the embedding.
+/// Checks that a chunk of a prompt takes eight dispatches per layer and one for each shard of the
+/// embedding.
 ///
 /// # Errors
-/// What it costs instead.
+///
+/// Returns the actual counts.
 pub(crate) async fn reading_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let options = Options { chunk: 20, ..Options::USUAL };
@@ -169,13 +174,13 @@ thread_local! {
     static SECONDS: Cell<f64> = const { Cell::new(0.0) };
 }
 
-/// Milliseconds by which everything takes a second.
+/// A clock by which everything takes a second.
 fn slow() -> f64 {
     SECONDS.set(SECONDS.get() + 1.0);
     1000.0 * SECONDS.get()
 }
 
-/// Drops some work where it waits for this time; whether it was over before.
+/// Drops some work if it waits this long; returns whether it was finished before.
 pub(crate) async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
     let mut work = pin!(work);
     let mut waited = 0;
@@ -189,11 +194,12 @@ pub(crate) async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> b
     .await
 }
 
-/// After a prompt's future is dropped, the GPU is sent nothing more of it, a dispatch that takes
-/// long is sent alone, and what was fed before stays right.
+/// Checks that after a prompt's future is dropped nothing more of it is submitted, that an
+/// expensive dispatch is submitted alone, and that tokens fed before stay valid.
 ///
 /// # Errors
-/// What was sent, or what differs.
+///
+/// Returns what was submitted, or the difference.
 pub(crate) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let prompt = tiny.prompt(150);
@@ -205,7 +211,7 @@ pub(crate) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<
     let mut pass = KernelPass::load(device, &model, 200, options).await?;
     for wait in [1, 2, 5, 12] {
         pass.rewind(0);
-        // From here on it knows that every submission takes a second.
+        // From now on it expects every submission to take a second.
         pass.prefill(begun).await?;
         let before = pass.counters();
         let is_over = dropped_at(wait, pass.prefill(rest)).await;
@@ -220,10 +226,11 @@ pub(crate) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<
     Ok(())
 }
 
-/// Far into a text only global layers have more to do.
+/// Checks that far into a text only global layers do more work.
 ///
 /// # Errors
-/// How much more is done.
+///
+/// Returns the additional work.
 pub(crate) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let config = &model.config;
@@ -246,11 +253,11 @@ pub(crate) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Re
     wrong(format!("{} more workgroups, {} were expected", far - near, global * more))
 }
 
-/// Steps that are sent before they are asked for change nothing: not what is written, not what can
-/// be taken back, and not what a token costs.
+/// Checks that steps submitted early change neither the text nor rewinding nor the cost of a token.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let prompt = tiny.prompt(20);
@@ -268,10 +275,10 @@ pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
                 last = pass.step(last, &GREEDY).await?.token;
                 ids.push(last);
             }
-            // A second look, another token than the likeliest, and a way back.
+            // Reading logits again, another token than the likeliest, and a rewind.
             ids.push(pass.choose(&GREEDY).await?.token);
             logits.extend(pass.logits().await?);
-            // Only some may be chosen: no step can be sent ahead of that.
+            // With a mask, no step can be submitted early.
             let mask = mask(model.config.vocabulary, 5, round);
             let masked = Draw { allowed: Some(&mask), ..GREEDY };
             ids.push(pass.choose(&masked).await?.token);
@@ -291,7 +298,7 @@ pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
             last = pass.step(last, &GREEDY).await?.token;
         }
         let Counters { submits, writes, bytes_read, .. } = pass.counters() - before;
-        // With its neighbour already under way the first of them sends nothing of its own.
+        // With the next step already submitted, the first one submits nothing itself.
         if submits != 5 || writes > 1 || bytes_read != 5 * 512 {
             return wrong(format!("{submits} submits, {writes} writes, {bytes_read} bytes"));
         }

@@ -1,4 +1,4 @@
-//! What judges a device: the self-check and the choice of a plan at load, and the suite of tests.
+//! Tests of a device: the self-test and the choice of a plan at load time, and the test suite.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod bench;

@@ -1,8 +1,7 @@
-//! Does this GPU compute right? The kernels that make a token, on a small layer, against plain
-//! Rust.
+//! The GPU self-test: compares the kernels of a token, on a small layer, with plain Rust.
 //!
-//! A quantised product, a norm and an attention tile whose ring has wrapped, each on what the one
-//! before it made. It is asked before a model is downloaded, so it must be quick: four kernels, one
+//! A quantised product, a norm and an attention tile whose ring has wrapped, each applied to the
+//! previous result. It runs before a model is downloaded, so it must be fast: four kernels, one
 //! submission.
 
 use std::rc::Rc;
@@ -22,23 +21,23 @@ use crate::gpu::pass::options::Options;
 use crate::gpu::{Device, Plan};
 use crate::quant::Encoding;
 
-/// How far f32 sums of these lengths may differ by their order and by the GPU's own `exp`.
+/// The tolerance for f32 sums of these lengths, whose order and `exp` differ on the GPU.
 const TOLERANCE: f32 = 1e-4;
 
 const WIDTH: usize = 256;
 const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
 const HEAD_DIM: usize = 64;
-/// Slots of the ring, keys that are seen, and a position at which the two have wrapped.
+/// Slots of the ring, keys in the window, and a position at which both have wrapped.
 const SLOTS: usize = 48;
 const WINDOW: usize = 24;
 const POSITION: u32 = 70;
 const EPSILON: f32 = 1e-6;
 
-/// What a check found.
+/// The result of the self-test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// The adapter's own words.
+    /// The adapter's own description.
     pub adapter: String,
     /// The largest difference between GPU and CPU.
     pub max_error: f32,
@@ -47,7 +46,9 @@ pub struct Report {
 /// Computes the same on the GPU and on the CPU.
 ///
 /// # Errors
-/// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ; those of making kernels.
+///
+/// Returns `UNAVAILABLE` with code `GPU_WRONG_RESULTS` if the results differ, and errors of
+/// creating kernels.
 pub async fn self_check(device: &Device) -> Result<Report> {
     let recorder = Recorder::new(device.clone());
     let options = Options::USUAL;
@@ -63,7 +64,7 @@ pub async fn self_check(device: &Device) -> Result<Report> {
             bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it)).collect();
         errors.push((what, largest_error(&expected, &found)));
     }
-    // A model may follow on the same device, and garbage is collected late.
+    // A model may be loaded on the same device next, and garbage is collected late.
     for buffer in uploader.finish() {
         buffer.destroy();
     }
@@ -72,7 +73,7 @@ pub async fn self_check(device: &Device) -> Result<Report> {
 
 const NAMES: [&str; 3] = ["a quantised product", "a norm", "an attention tile"];
 
-/// The largest of some errors, as a report or as the refusal of an adapter.
+/// Returns the largest of some errors, as a report or as a refusal of the adapter.
 pub(crate) fn verdict(device: &Device, errors: &[(&str, f32)]) -> Result<Report> {
     for (what, error) in errors {
         if *error > TOLERANCE {
@@ -86,7 +87,7 @@ pub(crate) fn verdict(device: &Device, errors: &[(&str, f32)]) -> Result<Report>
     Ok(Report { adapter: device.facts().name.clone(), max_error })
 }
 
-/// What the kernels read.
+/// The inputs of the kernels.
 struct Inputs {
     matrix: Vec<u8>,
     input: Vec<f32>,
@@ -121,7 +122,7 @@ impl Inputs {
         }
     }
 
-    /// What the kernels ought to write: product, norm, attention.
+    /// The expected results: product, norm, attention.
     fn outcome(&self) -> [Vec<f32>; 3] {
         let mut weights = vec![0.0; WIDTH * WIDTH];
         Encoding::Q4_0.decode(&self.matrix, &mut weights);
@@ -170,7 +171,7 @@ impl Inputs {
 /// A kernel and how far it is spread.
 type Spread = (Rc<Kernel>, Grid);
 
-/// The kernels that are checked.
+/// The kernels under test.
 struct Kernels {
     product: Spread,
     norm: Spread,
@@ -179,7 +180,7 @@ struct Kernels {
 }
 
 impl Kernels {
-    /// Has them compiled, which is what takes the time: the rest is done meanwhile.
+    /// Starts compiling them, which takes most of the time: the rest is done meanwhile.
     fn request(recorder: &Recorder, shapes: Shapes, plan: Plan) -> Self {
         let width = kernels::to_u32(WIDTH);
         let format = Format::of(Encoding::Q4_0);
@@ -204,8 +205,8 @@ impl Kernels {
         }
     }
 
-    /// Runs them all, and copies to where it can be read what the product, the norm and attention
-    /// wrote.
+    /// Runs them all, and copies the results of the product, the norm and attention to a readable
+    /// buffer.
     fn run(
         self,
         recorder: &Recorder,
@@ -281,7 +282,7 @@ fn config() -> Config {
     }
 }
 
-/// Numbers in [-0.5, 0.5) that repeat late; `step` is coprime to the period.
+/// Numbers in [-0.5, 0.5) with a long period; `step` is coprime to it.
 pub(crate) fn ramp(count: usize, step: u16) -> Vec<f32> {
     const PERIOD: u16 = 251;
     let mut at = 0_u16;
@@ -293,7 +294,7 @@ pub(crate) fn ramp(count: usize, step: u16) -> Vec<f32> {
         .collect()
 }
 
-/// What makes the root of the mean square one.
+/// Returns the factor that makes the root mean square one.
 fn unit(values: &[f64]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let mean = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
@@ -317,7 +318,7 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-/// Infinite where a number is missing or is not one.
+/// Returns the largest difference; infinite if a number is missing or not finite.
 pub(crate) fn largest_error(expected: &[f32], found: &[f32]) -> f32 {
     if expected.len() != found.len() {
         return f32::INFINITY;
@@ -331,16 +332,16 @@ mod tests {
     use super::{Inputs, largest_error};
 
     #[test]
-    fn a_wrong_number_is_seen() {
+    fn a_wrong_number_is_detected() {
         assert_eq!(largest_error(&[1.0, 2.0], &[1.0, 2.5]), 0.5);
         assert_eq!(largest_error(&[1.0], &[f32::NAN]), f32::INFINITY);
         assert_eq!(largest_error(&[1.0, 2.0], &[1.0]), f32::INFINITY);
     }
 
     #[test]
-    fn what_is_checked_is_worth_checking() {
-        // Numbers of the size of one, so that a tolerance in absolute terms means something, and
-        // none twice in a row.
+    fn the_checked_numbers_are_significant() {
+        // Numbers of about one, so that an absolute tolerance is meaningful, without adjacent equal
+        // ones.
         for values in Inputs::make().outcome() {
             let largest = values.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
             assert!((0.05..50.0).contains(&largest), "{largest}");

@@ -1,5 +1,5 @@
-//! The tests of the GPU passes, each a function of a device: natively on every software adapter,
-//! and the very same ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
+//! The tests of the GPU passes, each a function of a device. The same tests run natively on every
+//! software adapter and in a browser; [`gpu_suite`](crate::gpu_suite) lists them once for both.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,19 +15,19 @@ use crate::gpu::judge::suppressed;
 use crate::gpu::{Device, Options, Plan, PlanChoice, choose, self_check};
 use crate::testing::{Tiny, tiny_models};
 
-/// The kernels for real GPUs, whose barriers CPU adapters are slow at.
+/// The kernels for real GPUs, with barriers, which are slow on CPU adapters.
 const BARRIERS: Kind = Kind::Kernels(kernels(40, false));
 /// The kernels for CPU adapters.
 const NO_BARRIERS: Kind = Kind::Kernels(kernels(16, true));
 
-/// Browsers compile and wait for so long that the slowest tests take less there.
+/// Browsers compile and wait for so long that the slowest tests are reduced there.
 pub(crate) const IS_NATIVE: bool = cfg!(not(target_family = "wasm"));
 
 const fn kernels(chunk: usize, software: bool) -> Options {
     Options { chunk, software: Some(software), ..Options::USUAL }
 }
 
-/// Hands the name of every test to a macro that makes tests of them.
+/// Passes the name of every test to a macro that defines the tests.
 #[macro_export]
 macro_rules! gpu_suite {
     ($tests:ident) => {
@@ -76,7 +76,7 @@ macro_rules! gpu_suite {
     };
 }
 
-/// Checks the tiny models that `take` takes, and names all that fail.
+/// Runs a check on the tiny models selected by `take`, and lists all that fail.
 async fn check(
     device: &Device,
     take: impl Fn(&Tiny) -> bool,
@@ -103,7 +103,7 @@ fn one_of(names: &'static [&'static str]) -> impl Fn(&Tiny) -> bool {
     move |tiny| names.contains(&tiny.name)
 }
 
-/// The first ones everywhere, the others natively.
+/// The first ones run everywhere, the others natively only.
 fn natively_also(
     few: &'static [&'static str],
     others: &'static [&'static str],
@@ -114,9 +114,9 @@ fn natively_also(
 macro_rules! suite {
     ($($(#[$doc:meta])* $name:ident: $take:expr, $each:expr;)*) => {$(
         $(#[$doc])*
-        ///
         /// # Errors
-        /// What is wrong, model by model.
+        ///
+        /// Returns what is wrong, model by model.
         pub async fn $name(device: &Device) -> Result<()> {
             check(device, $take, &$each).await
         }
@@ -124,11 +124,11 @@ macro_rules! suite {
 }
 
 suite! {
-    /// As people without a GPU get them.
+    /// With the defaults for machines without a GPU.
     kernels_without_barriers_agree_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
         checks::agrees_with_record(device, NO_BARRIERS, tiny).await
     };
-    /// As people with a GPU get them.
+    /// With the defaults for machines with a GPU.
     kernels_with_barriers_agree_with_the_record:
         natively_also(&["q4_0", "head_256", "irregular"], &["q6_k", "mixed"]),
         async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
@@ -142,7 +142,7 @@ suite! {
         }
         Ok(())
     };
-    /// The same by burn's plain operations, and its caches, of which several layers read one.
+    /// The same by burn's plain operations with their caches, which several layers share.
     burn_reads_newer_networks: natively_also(
         &["gemma3n"],
         &["gemma4", "gemma4_unused", "gemma4_dense", "gemma3n_q8_0"],
@@ -154,7 +154,7 @@ suite! {
             _ => Ok(()),
         }
     };
-    /// Their prompts in pieces of any size: rings that other layers read, inputs by chunk.
+    /// Prompts in chunks of any size: shared rings, inputs by chunk.
     newer_chunks_do_not_matter: natively_also(&["gemma4_q4_0"], &["gemma3n"]),
         async |device: &Device, tiny: &Tiny| {
             checks::chunks_do_not_matter(device, NO_BARRIERS, tiny).await?;
@@ -163,7 +163,7 @@ suite! {
             }
             Ok(())
         };
-    /// Their caches between turns.
+    /// Caches between turns.
     newer_conversations_go_on: natively_also(&[], &["gemma4", "gemma3n"]),
         async |device: &Device, tiny: &Tiny| {
             checks::conversations_go_on(device, NO_BARRIERS, tiny).await
@@ -172,18 +172,18 @@ suite! {
     newer_draws_are_the_same: one_of(&["gemma4"]), async |device: &Device, tiny: &Tiny| {
         checks::draws_are_the_same(device, NO_BARRIERS, tiny).await
     };
-    /// Their dispatches, decoding and reading.
+    /// Dispatches of decode and prefill.
     newer_costs_are_counted: one_of(&["gemma4", "gemma4_dense", "gemma3n"]),
         costs::newer_costs_are_counted;
-    /// Their bytes, without the table of inputs.
+    /// Bytes, without the table of inputs.
     newer_weights_stay_packed: one_of(&["gemma4_q4_0"]), costs::weights_stay_packed;
-    /// Their weights on the GPU against the file.
+    /// Weights on the GPU, compared with the file.
     newer_models_are_held_to_their_file: natively_also(&["gemma4"], &["gemma3n_q8_0"]),
         checks::a_loaded_model_is_held_to_its_file;
-    /// Decoding with rounded vectors, where layers have inputs and share keys.
+    /// Decoding with rounded vectors, for layers with inputs and shared keys.
     newer_rounding_agrees_with_its_twin: natively_also(&[], &["gemma4_q4_0"]),
         rounding::rounding_agrees_with_its_twin;
-    /// Tokens that are only read.
+    /// Suppressed tokens.
     suppressed_tokens_are_not_written: one_of(&["gemma4"]),
         suppressed::suppressed_tokens_are_not_written;
     /// Products of decoding with rounded vectors.
@@ -203,14 +203,14 @@ suite! {
         }
         cuts::cutting_changes_no_vector(device, tiny).await
     };
-    /// Prefill in pieces of any size.
+    /// Prefill in chunks of any size.
     chunks_do_not_matter: one_of(&["q8_0", "irregular"]), async |device: &Device, tiny: &Tiny| {
         for kind in [Kind::Burn, NO_BARRIERS, BARRIERS] {
             checks::chunks_do_not_matter(device, kind, tiny).await?;
         }
         Ok(())
     };
-    /// A cache that goes back.
+    /// Rewinding of the cache.
     rewinding_forgets_the_end: one_of(&["q8_0", "no_window"]), async |device: &Device, tiny: &Tiny| {
         for kind in [Kind::Burn, NO_BARRIERS] {
             checks::rewinding_forgets_the_end(device, kind, tiny).await?;
@@ -236,7 +236,7 @@ suite! {
     decoding_is_cheap: one_of(&["q4_0", "mixed"]), costs::decoding_is_cheap;
     /// Counts of a prompt.
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
-    /// Counts of a prompt that is given up.
+    /// Counts of an aborted prompt.
     stopped_prompts_end: natively_also(&["irregular"], &["q8_0"]), costs::stopped_prompts_end;
     /// Submissions of any size.
     cutting_changes_nothing: natively_also(&["q4_0", "mixed", "head_256"], &["q6_k", "irregular"]),
@@ -246,7 +246,7 @@ suite! {
             }
             Ok(())
         };
-    /// A prompt that is given up where a dispatch is cut.
+    /// A prompt that is aborted inside a split dispatch.
     stopping_amid_a_dispatch_is_right: one_of(&["irregular"]),
         async |device: &Device, tiny: &Tiny| {
             for options in [kernels(16, true), kernels(16, false)] {
@@ -256,13 +256,13 @@ suite! {
         };
     /// Counts far into a text.
     local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
-    /// Bytes of weights, each layout among them.
+    /// Bytes of weights, for each layout.
     weights_stay_packed: one_of(&["q5_1", "mixed", "untied"]), costs::weights_stay_packed;
     /// The next model on the same device.
     kernels_are_compiled_once: one_of(&["f32"]), costs::kernels_are_compiled_once;
-    /// Steps that were not requested yet.
+    /// Steps submitted early.
     looking_ahead_changes_nothing: one_of(&["irregular"]), costs::looking_ahead_changes_nothing;
-    /// Overflow.
+    /// Overflow of activations.
     what_is_no_number_is_told: one_of(&["f32"]), async |device: &Device, tiny: &Tiny| {
         for kind in [Kind::Burn, NO_BARRIERS] {
             checks::what_is_no_number_is_told(device, kind, tiny).await?;
@@ -271,11 +271,11 @@ suite! {
     };
     /// Small binding limits.
     shards_do_not_matter: one_of(&["f32", "untied"]), checks::shards_do_not_matter;
-    /// More than there is.
+    /// Impossible sizes.
     too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
-    /// A kernel that is none.
+    /// A kernel that does not compile.
     what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
-    /// Weights on the GPU against the file.
+    /// Weights on the GPU, compared with the file.
     a_loaded_model_is_held_to_its_file:
         natively_also(&["mixed", "soft_cap"], &["q4_0", "q6_k", "untied", "large_residual"]),
         checks::a_loaded_model_is_held_to_its_file;
@@ -283,17 +283,18 @@ suite! {
     a_late_error_fails_no_other_request: one_of(&["f32"]), checks::a_late_error_fails_no_other_request;
 }
 
-/// A clock by which everything takes ten milliseconds: what computes right is found by any.
+/// A clock by which everything takes ten milliseconds, so that any correct plan may be chosen.
 fn hasty() -> f64 {
     static NOW: AtomicU32 = AtomicU32::new(0);
     f64::from(NOW.fetch_add(10, Ordering::Relaxed))
 }
 
-/// A plan that may run here is chosen by trying all, and not again where it is remembered; a name
-/// that means nothing here is no reason to trust it.
+/// Checks that a plan is chosen by trying all, and is not tried again if remembered; an unknown
+/// name is not trusted.
 ///
 /// # Errors
-/// What happens instead.
+///
+/// Returns what happened instead.
 pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
     for may_round in [false, true] {
         let plans = Plan::spreads(device.facts());
@@ -314,10 +315,11 @@ pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// A plan whose kernels turn out not to compile is one less to choose from.
+/// Checks that a plan whose kernels do not compile is skipped.
 ///
 /// # Errors
-/// What happens instead.
+///
+/// Returns what happened instead.
 pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()> {
     let promising = device.clone().promising_halves();
     let PlanChoice { plan, tried } = choose(&promising, "", true, hasty).await?;
@@ -328,11 +330,12 @@ pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()
     Err(Error::internal(format!("{} of {tried}", plan.name())))
 }
 
-/// No kernel takes more than WebGPU promises everywhere: 16 KiB of a workgroup's memory, 256
-/// invocations, 8 storage buffers. In a browser those are tried that take the most.
+/// Checks that no kernel exceeds WebGPU's guaranteed limits: 16 KiB of workgroup memory, 256
+/// invocations, 8 storage buffers. In a browser only the largest ones are tried.
 ///
 /// # Errors
-/// What does.
+///
+/// Returns the kernel that does.
 pub async fn least_limits_suffice(_: &Device) -> Result<()> {
     let device = Device::open_with_least_limits().await?;
     let each = async |device: &Device, tiny: &Tiny| {
@@ -349,10 +352,11 @@ pub async fn least_limits_suffice(_: &Device) -> Result<()> {
     self_check(&device).await.map(|_| ())
 }
 
-/// The device's own checks: of our kernels, and of burn's queue.
+/// The device's self-tests: of our kernels, and of burn's queue.
 ///
 /// # Errors
-/// How far off it is.
+///
+/// Returns the difference.
 pub async fn the_device_computes_right(device: &Device) -> Result<()> {
     for report in [self_check(device).await?, burn_check(device).await?] {
         if report.max_error >= 1e-4 {

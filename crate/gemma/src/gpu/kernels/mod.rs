@@ -1,4 +1,4 @@
-//! The kernels beside products: each with the constants of one network.
+//! The kernels besides products, each with the constants of one network.
 
 pub(crate) mod intake;
 pub(crate) mod newer;
@@ -20,30 +20,30 @@ use crate::quant::Rounding;
 
 use Access::{Read, Uniform, Write};
 
-/// How each kind of kernel is spread over invocations.
+/// The distribution of each kind of kernel over invocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shapes {
-    /// Products with many vectors. [`crate::gpu::Plan`] has those with one.
+    /// Products with many vectors. Those with one are in [`crate::gpu::Plan`].
     pub(crate) tile: Shape,
-    /// What is done once for each token.
+    /// Work done once per token.
     pub(crate) token: Shape,
-    /// What is done once for each head.
+    /// Work done once per head.
     pub(crate) head: Shape,
-    /// What is done once for each key.
+    /// Work done once per key.
     pub(crate) key: Shape,
-    /// What sums over keys.
+    /// Sums over keys.
     pub(crate) value: Shape,
     /// Attention of many tokens.
     pub(crate) attend: Shape,
-    /// What is done once, by one workgroup.
+    /// Work done once, by one workgroup.
     pub(crate) single: Shape,
     /// What is done once for each slice of the vocabulary.
     pub(crate) slice: Shape,
 }
 
 impl Shapes {
-    /// For CPU adapters, where a barrier costs as much as thousands of products: none but in the
-    /// last kernel. Small workgroups, so that few rows still reach every core.
+    /// For CPU adapters, where a barrier costs as much as thousands of products: only the last
+    /// kernel has one. Small workgroups, so that few rows still reach every core.
     pub(crate) const SOFTWARE: Self = Self {
         tile: Shape { workgroup: 16, lanes: 1 },
         token: Shape { workgroup: 4, lanes: 1 },
@@ -55,7 +55,8 @@ impl Shapes {
         slice: Shape { workgroup: 16, lanes: 1 },
     };
 
-    /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
+    /// For real GPUs: adjacent invocations read adjacent words, and there are enough to hide the
+    /// latency.
     pub(crate) const HARDWARE: Self = Self {
         tile: Shape { workgroup: 64, lanes: 64 },
         token: Shape { workgroup: 128, lanes: 128 },
@@ -68,12 +69,12 @@ impl Shapes {
     };
 }
 
-/// Width rounded up to whole units: how far apart rows of activations are, in values.
+/// Returns the width rounded up to whole units: the distance of activation rows, in values.
 pub(crate) fn padded(width: usize) -> u32 {
     to_u32(units_of(width) * planes::UNIT)
 }
 
-/// Sizes are checked against the device's limits long before they come near `u32::MAX`.
+/// Sizes are compared with the device's limits long before they come near `u32::MAX`.
 pub(crate) fn to_u32(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
@@ -83,8 +84,8 @@ pub(crate) fn to_f32(size: usize) -> f32 {
     size as f32
 }
 
-/// Looks tokens up in one shard of the embedding and norms them for the first layer.
-/// Bindings: tokens, residual, progress, norm weights, normed, planes.
+/// Looks up tokens in one shard of the embedding and normalises them for the first layer. Bindings:
+/// tokens, residual, progress, norm weights, normed, planes.
 pub(crate) fn embed(
     config: &Config,
     shape: Shape,
@@ -112,22 +113,22 @@ pub(crate) fn embed(
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
-/// What a norm does beside adding its branch.
+/// What a norm does besides adding its branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Adding {
-    /// Whether the sum is scaled by what stands behind the branch's weights.
+    /// Whether the sum is scaled by the factor after the branch's weights.
     pub(crate) scales: bool,
-    /// Whether it is normed for what comes next.
+    /// Whether it is normalised for the next step.
     pub(crate) norms: bool,
 }
 
-/// Adds a branch to the residual and norms for what comes next.
-/// Bindings: branch, residual, progress, weights of both norms, normed.
+/// Adds a branch to the residual stream and normalises for the next step. Bindings: branch,
+/// residual, progress, weights of both norms, normed.
 pub(crate) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) -> (Source, Grid) {
     add(config, shape, Adding { scales: false, norms: true }, rounding)
 }
 
-/// The same as a network's layers need it.
+/// The same in the form that a network's layers need.
 pub(crate) fn add(
     config: &Config,
     shape: Shape,
@@ -151,19 +152,19 @@ pub(crate) fn add(
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
-/// What a layer's projection makes beside queries.
+/// The projections of a layer besides queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Making {
-    /// An earlier layer's keys and values are read.
+    /// None: an earlier layer's keys and values are read.
     Nothing,
-    /// Keys, which before their norm are the values too.
+    /// Keys, which before their norm are also the values.
     Keys,
     /// Keys and values.
     KeysAndValues,
 }
 
 impl Making {
-    /// Values of a token's projections.
+    /// Returns the width of a token's projections.
     pub(crate) fn width(self, layer: &Layer) -> usize {
         let parts = match self {
             Self::Nothing => 0,
@@ -174,8 +175,8 @@ impl Making {
     }
 }
 
-/// Norms and turns queries and keys, and puts keys and values into the cache.
-/// Bindings: projections, queries, progress, norms, angles, keys, values.
+/// Normalises and rotates queries and keys, and stores keys and values in the cache. Bindings:
+/// projections, queries, progress, norms, angles, keys, values.
 pub(crate) fn rope(
     config: &Config,
     layer: &Layer,
@@ -223,7 +224,7 @@ pub(crate) fn span_memory(layer: &Layer) -> Option<u32> {
 pub(crate) struct View {
     /// Slots of its cache.
     pub(crate) capacity: usize,
-    /// 0 has no limit.
+    /// The window; 0 means no limit.
     pub(crate) window: u32,
     /// Whether tokens see those behind them.
     pub(crate) both_ways: bool,
@@ -265,7 +266,7 @@ impl View {
         }
     }
 
-    /// Queries times keys. Bindings: queries, scores, progress, keys.
+    /// Multiplies queries by keys. Bindings: queries, scores, progress, keys.
     pub(crate) fn scores(self, layer: &Layer, shape: Shape) -> (Source, Grid) {
         let mut builder = self.begin("scores", layer, shape, &[Read, Write, Uniform, Read]);
         builder
@@ -285,7 +286,7 @@ impl View {
         (builder.build(), grid)
     }
 
-    /// The softmax of scores times values. Bindings: scores, output, progress, values.
+    /// Multiplies the softmax of scores by values. Bindings: scores, output, progress, values.
     pub(crate) fn mix(
         self,
         layer: &Layer,
@@ -293,8 +294,8 @@ impl View {
         rounding: Option<Rounding>,
     ) -> (Source, Grid) {
         let quads = layer.head_dim / 4;
-        // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger
-        // parts.
+        // Without lanes each invocation repeats the softmax for its part of a head, so the parts
+        // are fewer and larger.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
         let mut builder = self.begin("mix", layer, shape, &[Read, Write, Uniform, Read]);
         builder
@@ -362,7 +363,7 @@ impl View {
         (builder.build(), Grid::Spans { heads: kv_heads, window: self.window })
     }
 
-    /// Both for many tokens. Bindings: queries, output, progress, keys, values.
+    /// Both steps for many tokens. Bindings: queries, output, progress, keys, values.
     pub(crate) fn attend(self, layer: &Layer, shape: Shape) -> (Source, Grid) {
         let is_alone = shape.lanes == 1;
         let mut builder = self.begin("attend", layer, shape, &[Read, Write, Uniform, Read, Read]);
@@ -379,7 +380,7 @@ impl View {
     }
 }
 
-/// The mean over tokens. Bindings: normed, output, progress.
+/// Computes the mean over tokens. Bindings: normed, output, progress.
 pub(crate) fn pool(config: &Config) -> (Source, Grid) {
     let shape = Shape { workgroup: 64, lanes: 1 };
     let quads = padded(config.width) / 4;
@@ -391,7 +392,7 @@ pub(crate) fn pool(config: &Config) -> (Source, Grid) {
     (builder.build(), Grid::Fixed(quads.div_ceil(shape.workgroup)))
 }
 
-/// How the vocabulary is cut for picking: slices, and logits in each.
+/// Returns the division of the vocabulary for picking: the number of slices, and of logits in each.
 ///
 /// Few enough that one workgroup goes through all of them, short enough that 64 of them are few.
 pub(crate) fn slicing(vocabulary: usize) -> (usize, usize) {
@@ -400,12 +401,12 @@ pub(crate) fn slicing(vocabulary: usize) -> (usize, usize) {
     (vocabulary.div_ceil(length), length)
 }
 
-/// How a token is picked: which variant of the two kernels.
+/// The variant of the two picking kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Picking {
-    /// Whether the largest logits are wanted, or only the token.
+    /// Whether the largest logits are returned, or only the token.
     pub(crate) keep_many: bool,
-    /// Whether only some tokens are allowed.
+    /// Whether a mask restricts the tokens.
     pub(crate) is_masked: bool,
 }
 

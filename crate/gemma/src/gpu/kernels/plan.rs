@@ -1,35 +1,36 @@
-//! Which kernels multiply for a single token: by how many lanes, and whether with rounded vectors.
+//! The kernels that multiply for a single token: the number of lanes, and whether vectors are
+//! rounded.
 //!
-//! No adapter is quickest with the same ones, so that [`crate::gpu::judge::choice`] tries those
-//! that may run.
+//! The fastest ones depend on the adapter, so [`crate::gpu::judge::choice`] tries those that may
+//! run.
 
 use crate::gpu::AdapterFacts;
 use crate::gpu::kernels::shader::Shape;
 use crate::quant::Rounding;
 
-/// Kernels for the products of decoding.
+/// The kernels for the products of decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Invocations of a workgroup.
+    /// The workgroup size.
     workgroup: u32,
-    /// Invocations that form rows together. 1 works alone, without a barrier.
+    /// The number of invocations that compute rows together; 1 works alone, without a barrier.
     lanes: u32,
-    /// Whether they sum by shuffles, and not through workgroup memory.
+    /// Whether they sum by shuffles, instead of through workgroup memory.
     subgroups: bool,
-    /// How vectors are rounded, four values to a scale.
+    /// How vectors are rounded, with a scale per four values.
     rounding: Option<Rounding>,
 }
 
 impl Plan {
     const ALONE: Self = Self { workgroup: 4, lanes: 1, subgroups: false, rounding: None };
-    /// For real GPUs: neighbours read neighbouring words.
+    /// For real GPUs: adjacent invocations read adjacent words.
     pub const TOGETHER: Self = Self { workgroup: 64, lanes: 8, subgroups: false, rounding: None };
 
     pub(crate) const SHUFFLING_4: Self = Self { subgroups: true, ..Self::of(4) };
     pub(crate) const SHUFFLING_8: Self = Self { subgroups: true, ..Self::of(8) };
     pub(crate) const SHUFFLING_32: Self = Self { subgroups: true, ..Self::of(32) };
 
-    /// All ways to spread rows, by name.
+    /// All distributions of rows, by name.
     const SPREADS: [(&'static str, Self); 7] = [
         ("alone", Self::ALONE),
         ("lanes8", Self::TOGETHER),
@@ -44,9 +45,9 @@ impl Plan {
         Self { lanes, ..Self::TOGETHER }
     }
 
-    /// For CPU adapters, where a barrier costs as much as thousands of products. Alone they are
-    /// few, as each has many rows: no more to a workgroup than run in one vector still reach every
-    /// core.
+    /// For CPU adapters, where a barrier costs as much as thousands of products. Invocations that
+    /// work alone are few, because each has many rows: with as many per workgroup as fit into one
+    /// vector, they still reach every core.
     #[must_use]
     pub fn alone(facts: &AdapterFacts) -> Self {
         Self { workgroup: facts.subgroup_min_size.clamp(4, 16), ..Self::ALONE }
@@ -58,12 +59,12 @@ impl Plan {
         Self { rounding: Some(rounding), ..self }
     }
 
-    /// The same with vectors as they are.
+    /// The same with exact vectors.
     pub(crate) const fn exact(self) -> Self {
         Self { rounding: None, ..self }
     }
 
-    /// What it is remembered by.
+    /// The name under which it is remembered.
     #[must_use]
     pub fn name(self) -> String {
         let spreads_so = |plan: &Self| (plan.lanes, plan.subgroups) == (self.lanes, self.subgroups);
@@ -76,7 +77,7 @@ impl Plan {
         format!("{}{suffix}", spread.map_or("", |(name, _)| name))
     }
 
-    /// The plan of this name, if this adapter may run it.
+    /// Returns the plan of this name, if this adapter may run it.
     #[must_use]
     pub fn parse(name: &str, facts: &AdapterFacts, may_round: bool) -> Option<Self> {
         let spreads = Self::spreads(facts).into_iter();
@@ -84,8 +85,8 @@ impl Plan {
         plans.find(|plan| plan.name() == name)
     }
 
-    /// The ways to spread rows that this adapter may run, all exact; the first one where no trial
-    /// runs.
+    /// Returns the distributions of rows that this adapter may run, all exact; the first is the
+    /// default.
     #[must_use]
     pub fn spreads(facts: &AdapterFacts) -> Vec<Self> {
         let sums = |plan: &Self| {
@@ -96,7 +97,8 @@ impl Plan {
         Self::SPREADS.iter().map(|(_, plan)| *plan).filter(may_run).map(here).collect()
     }
 
-    /// This plan, and those that spread alike and round as this adapter may.
+    /// Returns this plan and those with the same distribution and the roundings that this adapter
+    /// supports.
     #[must_use]
     pub fn roundings(self, facts: &AdapterFacts, may_round: bool) -> Vec<Self> {
         let has = |rounding: &Rounding| match rounding {
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_adapter_tries_what_it_may_run() {
+    fn an_adapter_tries_the_plans_it_supports() {
         let software = AdapterFacts { software: true, packed_products: true, ..NONE };
         check(&software, false, "alone | alone");
         check(&software, true, "alone | alone alone-packed");
@@ -159,7 +161,7 @@ mod tests {
         let both = AdapterFacts { shader_f16: true, packed_products: true, ..NONE };
         check(&both, false, "lanes8 lanes16 lanes32 | lanes8");
         check(&both, true, "lanes8 lanes16 lanes32 | lanes8 lanes8-half lanes8-packed");
-        // Any invocation of a smaller subgroup would hear from none.
+        // In a smaller subgroup the shuffles would not reach all lanes.
         let small = AdapterFacts { subgroups: true, subgroup_min_size: 8, ..NONE };
         check(&small, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8 | lanes8");
         let large = AdapterFacts { subgroup_min_size: 32, ..small };
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn who_works_alone_fills_one_vector() {
+    fn invocations_that_work_alone_fill_one_vector() {
         for (size, expected) in [(0, 4), (4, 4), (8, 8), (16, 16), (64, 16)] {
             let facts = AdapterFacts { software: true, subgroup_min_size: size, ..NONE };
             let shape = Plan::alone(&facts).shape();
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nobody_may_run_are_refused() {
+    fn names_of_unsupported_plans_are_rejected() {
         let facts = AdapterFacts { software: true, packed_products: true, ..NONE };
         for (name, may_round) in [
             ("", true),

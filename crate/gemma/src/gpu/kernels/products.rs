@@ -1,5 +1,5 @@
-//! The kernels that multiply matrices with one token's vector. [`crate::gpu::kernels::tiles`] holds
-//! those for many.
+//! Kernels that multiply matrices by one token's vector. [`crate::gpu::kernels::tiles`] has those
+//! for many.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,9 @@ use crate::gpu::kernels::shader::{Access, Beyond, Builder, MatrixShape, Source};
 use crate::gpu::kernels::to_u32;
 use crate::quant::Rounding;
 
-/// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
-/// the vector is read once for all of them. Of a gate half of them are of the second matrix.
+/// The number of rows of an invocation that works alone, for which `rows_alone.wgsl` has room: each
+/// unit of the vector is read once for all of them. In a gate, half of them belong to the second
+/// matrix.
 const ALONE: u32 = 16;
 /// Rows that lanes form together.
 const TOGETHER: u32 = 4;
@@ -20,51 +21,51 @@ const TOGETHER: u32 = 4;
 /// vector anew.
 const GROUPS: u32 = 1024;
 
-/// How the matrices of one kernel belong together.
+/// The relation of the matrices in one kernel.
 #[derive(Clone, Debug)]
 pub(crate) enum Rows {
-    /// Their results stand side by side.
+    /// Their results are concatenated.
     Stacked(Vec<MatrixShape>),
     /// gelu(first · x) · (second · x): two matrices, or the halves of one.
     Gated(Vec<MatrixShape>),
 }
 
-/// A product of one or more matrices with the same vectors.
+/// A product of one or more matrices by the same vectors.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
     pub(crate) label: &'static str,
     pub(crate) rows: Rows,
-    /// Quads from one token's input to the next one's.
+    /// The stride of inputs, in quads.
     pub(crate) in_quads: u32,
-    /// Values from one token's output to the next one's.
+    /// The stride of outputs, in values.
     pub(crate) out_stride: u32,
-    /// Where the first row's result goes.
+    /// The offset of the first row's result.
     pub(crate) out_first: u32,
     pub(crate) ending: Ending,
     /// Where a single token's vector comes from.
     pub(crate) intake: Intake,
 }
 
-/// What becomes of a sum before it is stored.
+/// The function applied to a sum before it is stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     Plain,
     /// cap · tanh(y / cap)
     Capped(f32),
-    /// gelu(y) · factor, whose factors stand so many values apart from one token to the next. They
-    /// are bound behind the record of the sequence.
+    /// gelu(y) · factor, with this stride of factors between tokens. They are bound after the
+    /// record of the sequence.
     Gating(u32),
 }
 
 impl Ending {
-    /// Under a cap, where there is one.
+    /// Applies the cap, if there is one.
     pub(crate) fn of(soft_cap: Option<f32>) -> Self {
         soft_cap.map_or(Self::Plain, Self::Capped)
     }
 }
 
 impl Product {
-    /// Teams that form `side` rows each, or `gated` rows of a gate.
+    /// Returns the teams that compute `side` rows each, or `gated` rows of a gate.
     pub(crate) fn teams(&self, side: u32, gated: u32) -> u32 {
         match &self.rows {
             Rows::Stacked(matrices) => {
@@ -74,7 +75,7 @@ impl Product {
         }
     }
 
-    /// Rows of each of the two matrices of a gate.
+    /// Returns the rows of each of the two matrices of a gate.
     pub(crate) fn gated_rows(&self) -> u32 {
         match &self.rows {
             Rows::Gated(matrices) => matrices.iter().map(|matrix| matrix.rows).sum::<u32>() / 2,
@@ -92,7 +93,7 @@ impl Product {
         [buffers + self.intake.buffers(), self.intake.memory(self.in_quads) + 16 * workgroup]
     }
 
-    /// Whether its vector may be rounded: the codes of all its matrices are whole numbers.
+    /// Whether its vector may be rounded, because the codes of all its matrices are integers.
     fn takes_rounded(&self) -> bool {
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         matrices.iter().all(|matrix| matrix.format.is_whole())
@@ -175,7 +176,7 @@ impl Product {
         }
     }
 
-    /// What all products share: sizes, bindings, and each matrix with a piece of its own.
+    /// The common part of all products: sizes, bindings, and the code of each matrix.
     pub(crate) fn begin(
         &self,
         mut builder: Builder,
@@ -208,7 +209,7 @@ impl Product {
         builder
     }
 
-    /// `add`: all rows of a team. `finished`: four of its results.
+    /// `add` computes all rows of a team; `finished` four of its results.
     fn alone_totals(&self) -> String {
         let mut text = "fn add(team: u32, x: u32) {\n".to_owned();
         let finished = match &self.rows {
@@ -277,7 +278,7 @@ impl Product {
         text + &format!("    return {};\n}}\n", self.curved("total"))
     }
 
-    /// `place`: where a team's rows go, and how many are left.
+    /// `place` returns where a team's rows are stored, and how many are left.
     pub(crate) fn place(&self, side: u32, gated: u32) -> String {
         let mut text = "fn place(team: u32) -> vec2<u32> {\n".to_owned();
         match &self.rows {
@@ -305,7 +306,7 @@ impl Product {
         text
     }
 
-    /// A result under its cap, or through its curve.
+    /// Returns the code of a result with its cap or activation function.
     pub(crate) fn curved(&self, name: &str) -> String {
         match self.ending {
             Ending::Plain => name.to_owned(),
@@ -315,8 +316,8 @@ impl Product {
     }
 }
 
-/// For each of the matrices side by side: its number, its first team, and `if (…) `, `else if (…) `
-/// or `else ` before what its teams do.
+/// Returns for each of the concatenated matrices: its number, its first team, and `if (…) `,
+/// `else if (…) ` or `else ` before the code of its teams.
 pub(crate) fn branches(
     matrices: &[MatrixShape],
     each: u32,

@@ -1,7 +1,7 @@
-//! WGSL put together: constants, the pieces a kernel needs, and the kernel.
+//! Assembles WGSL from constants, shared functions, and the kernel.
 //!
-//! Sizes are baked in as constants, so that loops have known bounds. A piece that is needed once
-//! for each matrix has the prefix `M_`, which becomes `m0_`, `m1_`, ….
+//! Sizes are constants, so that loops have known bounds. A function that is needed once for each
+//! matrix has the prefix `M_`, which becomes `m0_`, `m1_`, ….
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::gpu::kernels::planes::{Codes, Format, Scales, units_of};
 use crate::gpu::kernels::profile::Profile;
 use crate::quant::Rounding;
 
-/// How a kernel uses a binding.
+/// The access to a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
@@ -18,7 +18,7 @@ pub(crate) enum Access {
     Uniform,
 }
 
-/// The text of a kernel and what its bindings are.
+/// The text of a kernel and its bindings.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) label: &'static str,
@@ -37,17 +37,17 @@ impl Source {
     }
 }
 
-/// How work is spread over invocations; chosen by what the adapter is.
+/// The distribution of work over invocations, chosen by the kind of adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Invocations of a workgroup.
     pub(crate) workgroup: u32,
-    /// How many of them share an item. 1 needs no barrier.
+    /// The number of invocations that share an item; 1 needs no barrier.
     pub(crate) lanes: u32,
 }
 
 impl Shape {
-    /// Items of a workgroup.
+    /// The number of items per workgroup.
     pub(crate) fn items(self) -> u32 {
         self.workgroup / self.lanes
     }
@@ -63,23 +63,23 @@ impl Shape {
     }
 }
 
-/// What a kernel needs beyond the core of WGSL.
+/// Features that a kernel needs beyond core WGSL.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beyond {
-    /// Lanes sum by shuffles.
+    /// Shuffles to sum over lanes.
     pub(crate) subgroups: bool,
     /// Half floats.
     pub(crate) halves: bool,
 }
 
-/// Two half floats of a word. Natively no bits can be cast to them.
+/// Two half floats of a word. Natively bits cannot be cast to them.
 const HALVES: &str = if cfg!(target_family = "wasm") {
     "fn halves(word: u32) -> vec2<f16> { return bitcast<vec2<f16>>(word); }\n"
 } else {
     "fn halves(word: u32) -> vec2<f16> { return vec2<f16>(unpack2x16float(word)); }\n"
 };
 
-/// A matrix as a kernel sees it.
+/// A matrix, as seen by a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MatrixShape {
     pub(crate) format: Format,
@@ -111,12 +111,12 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Begins with the workgroup and its lanes.
+    /// Starts a kernel with the workgroup and its lanes.
     pub(crate) fn new(label: &'static str, shape: Shape) -> Self {
         Self::with(label, shape, Beyond::default())
     }
 
-    /// The same with what not every adapter has.
+    /// The same with features that some adapters lack.
     pub(crate) fn with(label: &'static str, shape: Shape, beyond: Beyond) -> Self {
         let mut builder = Self {
             label,
@@ -127,7 +127,7 @@ impl Builder {
             beyond,
             profile: Profile::default(),
         };
-        // Natively the directive is unknown and not needed.
+        // The native compiler neither knows nor needs the directive.
         if beyond.subgroups && cfg!(target_family = "wasm") {
             builder.piece("enable subgroups;\n");
         }
@@ -152,7 +152,7 @@ impl Builder {
     }
 
     pub(crate) fn float(&mut self, name: &str, value: f32) -> &mut Self {
-        // By its bits: decimal text would round a second time.
+        // By its bits, because decimal text would be rounded a second time.
         let _ = writeln!(self.text, "const {name}: f32 = {};", literal(value));
         self
     }
@@ -167,7 +167,7 @@ impl Builder {
         self
     }
 
-    /// How vectors are kept for the product that reads them.
+    /// The form of vectors for the product that reads them.
     pub(crate) fn output_rounding(&mut self, rounding: Option<Rounding>) -> &mut Self {
         self.piece(match rounding {
             None => include_str!("wgsl/output_exact.wgsl"),
@@ -176,7 +176,7 @@ impl Builder {
         })
     }
 
-    /// A product's vector, kept so.
+    /// A product's vector in this form.
     pub(crate) fn input(&mut self, rounding: Option<Rounding>) -> &mut Self {
         match rounding {
             None => self.piece(include_str!("wgsl/input.wgsl")),
@@ -241,7 +241,7 @@ impl Builder {
                 "@group(0) @binding({at}) var<storage, read> {prefix}scales: array<u32>;"
             );
             self.accesses.push(Access::Read);
-            // In words: behind the high bits of all codes.
+            // In words, after the high bits of all codes.
             let _ = writeln!(self.text, "const {prefix}SCALES_AT: u32 = {}u;", high / 4);
         }
         let _ = writeln!(self.text, "const {prefix}ROWS: u32 = {}u;", shape.rows);
@@ -256,7 +256,7 @@ impl Builder {
         self.prefixed(&prefix, scales_text(scales))
     }
 
-    /// A piece for the matrix declared last.
+    /// Adds a function for the matrix declared last.
     pub(crate) fn for_matrix(&mut self, text: &str) -> &mut Self {
         let prefix = format!("m{}_", self.matrices.saturating_sub(1));
         self.prefixed(&prefix, text)
@@ -279,7 +279,7 @@ impl Builder {
     }
 }
 
-/// How codes are stored, and how they become floats.
+/// Returns how codes are stored and converted to floats.
 fn codes_texts(codes: Codes) -> Vec<&'static str> {
     const WHOLE: &str = include_str!("wgsl/codes_whole.wgsl");
     const SMALL: &str = include_str!("wgsl/spread_small.wgsl");
@@ -309,9 +309,9 @@ fn scales_text(scales: Scales) -> &'static str {
     }
 }
 
-/// A number as WGSL reads it back to the same bits.
+/// Formats a number so that WGSL parses the same bits.
 fn literal(value: f32) -> String {
-    // Rust prints the shortest decimal that reads back exactly; WGSL wants a point or an exponent.
+    // Rust prints the shortest decimal that parses exactly; WGSL requires a point or an exponent.
     format!("{value:e}f")
 }
 
@@ -320,7 +320,7 @@ mod tests {
     use super::literal;
 
     #[test]
-    fn numbers_read_back_exactly() {
+    fn numbers_parse_exactly() {
         for value in [1.0_f32, 1e-6, 25.298_221, 0.088_388_35, 3.0e38] {
             let text = literal(value);
             assert_eq!(text.trim_end_matches('f').parse::<f32>().unwrap(), value, "{text}");

@@ -1,4 +1,4 @@
-//! From hidden states to a token: the vocabulary's product, and a choice on the GPU.
+//! Computes a token from hidden states: the product with the vocabulary, and a choice on the GPU.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
@@ -10,7 +10,7 @@ use crate::gpu::pass::candidates::RESULT;
 use crate::gpu::pass::network::{Entry, Network};
 use crate::weights::Model;
 
-/// Every way to pick.
+/// All variants of picking.
 const PICKINGS: [Picking; 4] = [
     Picking { keep_many: false, is_masked: false },
     Picking { keep_many: true, is_masked: false },
@@ -18,7 +18,7 @@ const PICKINGS: [Picking; 4] = [
     Picking { keep_many: true, is_masked: true },
 ];
 
-/// From hidden states to a token.
+/// Computes a token from hidden states.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// After a single token.
@@ -26,17 +26,17 @@ pub(crate) struct Head {
     /// After many.
     many: Vec<Dispatch>,
     picks: Vec<(Picking, Vec<Dispatch>)>,
-    /// A bit for each token: what may be picked where not all may.
+    /// The mask: a bit for each token, if not all are allowed.
     pub(crate) mask: wgpu::Buffer,
     pub(crate) logits: wgpu::Buffer,
     pub(crate) all_logits: wgpu::Buffer,
     result: wgpu::Buffer,
-    /// Two, so that a step can be sent before the last one's result is read.
+    /// Two, so that a step can be submitted before the previous result is read.
     stagings: [wgpu::Buffer; 2],
 }
 
 impl Head {
-    /// Has those kernels compiled that need no weights, while the first of them are read.
+    /// Starts compiling the kernels that need no weights, while the first weights are read.
     pub(crate) fn compile(recorder: &Recorder, vocabulary: usize, shapes: Shapes) {
         for picking in PICKINGS {
             recorder.kernel(&kernels::slices(vocabulary, shapes.slice, picking).0);
@@ -100,7 +100,7 @@ impl Head {
         Ok(Self { one, many, picks, mask, logits, all_logits, result, stagings })
     }
 
-    /// The products that follow a pass of so many tokens.
+    /// Returns the products that follow a pass of this many tokens.
     pub(crate) fn products(&self, tokens: u32) -> &[Dispatch] {
         if tokens == 1 { &self.one } else { &self.many }
     }
@@ -110,21 +110,21 @@ impl Head {
         self.picks.iter().find(|it| it.0 == picking).map_or(&[], |it| &it.1)
     }
 
-    /// A mask of as many words as its buffer has. The tokenizer may know fewer tokens than the
-    /// network has rows, and those beyond are not allowed.
+    /// Returns a mask with as many words as its buffer. The tokenizer may have fewer tokens than
+    /// the network has rows, and the others are not allowed.
     pub(crate) fn fitted(&self, words: &[u32]) -> Vec<u32> {
         let count = usize::try_from(self.mask.size() / 4).unwrap_or(words.len());
         words.iter().copied().chain(std::iter::repeat(0)).take(count).collect()
     }
 
-    /// What is copied where to be read: one of two places.
+    /// Returns the copy into one of the two readable buffers.
     pub(crate) fn copy(&self, slot: Slot) -> (&wgpu::Buffer, &wgpu::Buffer) {
         let [first, second] = &self.stagings;
         (&self.result, if slot == Slot::First { first } else { second })
     }
 }
 
-/// Which of the two places.
+/// Which of the two buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     First,

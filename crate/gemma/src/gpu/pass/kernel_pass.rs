@@ -1,4 +1,4 @@
-//! The pass that people use: packed weights, few dispatches, one submission a token.
+//! The pass used in production: packed weights, few dispatches, one submission per token.
 
 mod reading;
 
@@ -25,15 +25,15 @@ use crate::gpu::pass::rows::OnGpu;
 use crate::sample::{Draw, Sampled, choose};
 use crate::weights::Model;
 
-/// Gemma by kernels.
+/// Gemma in kernels.
 ///
-/// Dropping a future of [`Pass::prefill`] leaves the GPU what it was sent last, a tenth of a second
-/// at most; what was not through counts as not fed.
+/// After a future of [`Pass::prefill`] is dropped, the GPU finishes the last submission, at most a
+/// tenth of a second; unfinished tokens count as not fed.
 #[derive(Debug)]
 pub struct KernelPass {
     pub(crate) network: Network,
     pub(crate) head: Head,
-    /// Everything on the GPU, to be freed.
+    /// All buffers on the GPU, to be freed.
     buffers: Vec<wgpu::Buffer>,
     weight_bytes: u64,
     pub(crate) cache: Cache<OnGpu>,
@@ -41,7 +41,7 @@ pub struct KernelPass {
     /// Position and token last written to the GPU; equal values are not written again.
     pub(crate) known: Known,
     pace: Pace,
-    /// Whether the caller said that it will go on.
+    /// Whether the caller announced another step.
     looks_ahead: bool,
     ahead: Option<Ahead>,
     slot: Slot,
@@ -51,7 +51,8 @@ impl KernelPass {
     /// Streams a model's weights to the GPU, with a cache for `capacity` tokens.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and whatever reading the model says.
+    ///
+    /// Returns `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and errors of reading the model.
     pub async fn load(
         device: &Device,
         model: &Model,
@@ -101,31 +102,31 @@ impl KernelPass {
         })
     }
 
-    /// What has been asked of the GPU since loading.
+    /// Returns counts of the GPU work since loading.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.network.recorder.counters()
     }
 
-    /// Submissions that copied keys and values.
+    /// Returns the number of submissions that copied keys and values.
     #[must_use]
     pub fn copies(&self) -> u64 {
         self.cache.store().submits()
     }
 
-    /// Bytes that stand on the GPU.
+    /// Returns the bytes on the GPU.
     #[must_use]
     pub fn gpu_bytes(&self) -> u64 {
         self.buffers.iter().map(wgpu::Buffer::size).sum()
     }
 
-    /// How many of them hold weights.
+    /// Returns the bytes of weights on the GPU.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
         self.weight_bytes
     }
 
-    /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.
+    /// Frees everything on the GPU at once; dropping leaves that to garbage collection.
     pub fn dispose(self) {
         for buffer in &self.buffers {
             buffer.destroy();
@@ -155,7 +156,7 @@ impl KernelPass {
         self.pending = pending;
     }
 
-    /// Forgets a step that was sent ahead. Its logits have replaced those that were pending.
+    /// Discards a step that was submitted early. Its logits have replaced the pending ones.
     fn abandon(&mut self) {
         if self.ahead.take().is_some() {
             self.known = Known::default();
@@ -163,7 +164,7 @@ impl KernelPass {
         }
     }
 
-    /// Feeds the last token again where a step that was sent ahead took its logits' place.
+    /// Feeds the last token again if a step that was submitted early replaced its logits.
     fn restore(&mut self) -> Option<u32> {
         self.abandon();
         if self.pending != Pending::LogitsOverwritten {
@@ -174,10 +175,10 @@ impl KernelPass {
         Some(last)
     }
 
-    /// Sends what is left to do for a choice, and reads the result.
+    /// Submits the remaining work for a choice, and reads the result.
     async fn pick(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Candidates> {
         let has_many = !only_best(draw);
-        // What may follow a token is known only once that token is.
+        // The mask depends on the previous token.
         let is_plain = !has_many && draw.allowed.is_none();
         let is_sent = is_plain
             && matches!((self.ahead, before), (Some(Ahead { token: Some(sent) }), [token]) if sent == *token);
@@ -193,7 +194,7 @@ impl KernelPass {
             self.send(before, draw)?
         };
         self.slot = self.slot.other();
-        // The kernel moved the record on by itself.
+        // The kernel advanced the record by itself.
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
         // Rows of a token can be read when it is known here.
@@ -211,8 +212,8 @@ impl KernelPass {
         Ok(candidates)
     }
 
-    /// Sends the products and the choice after these tokens, or after those already fed. Where the
-    /// GPU's record stands then.
+    /// Submits the products and the choice after these tokens, or after those already fed. Returns
+    /// the position in the GPU's record.
     fn send(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Progress> {
         let picking = Picking { keep_many: !only_best(draw), is_masked: draw.allowed.is_some() };
         let progress = match (before, self.pending) {
@@ -246,7 +247,7 @@ impl KernelPass {
         Ok(Progress { position: progress.position + progress.tokens, tokens: 1 })
     }
 
-    /// Sends the step after the one that is about to be read. Token and position are on the GPU.
+    /// Submits the step after the one that is about to be read. Token and position are on the GPU.
     fn send_ahead(&mut self) {
         self.cache.make_way(1);
         let progress = Progress { position: to_u32(self.position()), tokens: 1 };
@@ -316,7 +317,8 @@ impl Pass for KernelPass {
 
     fn resume(&mut self, tokens: &[u32]) -> usize {
         if self.network.recorder.device().take_error() {
-            // It belongs to the request before: this one pays with the cache, and does not fail.
+            // The error belongs to the previous request: this one loses the cache, but does not
+            // fail.
             self.forget();
         }
         self.abandon();

@@ -1,4 +1,4 @@
-//! The forward pass made of kernels: its network, its submissions and what it reads back.
+//! The forward pass in kernels: its network, its submissions and its results.
 
 mod buffers;
 pub(crate) mod candidates;

@@ -7,9 +7,9 @@
 //!       ─► head ─ slices ─ pick
 //! ```
 //!
-//! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel
-//! that adds the branch before it, so that products read what is normed already. [`super::newer`]
-//! has what Gemma 3n and 4 do beside this.
+//! There are nine dispatches per layer, eight for many tokens. Every norm except the first is
+//! computed by the kernel that adds the branch before it, so that products read normalised vectors.
+//! The additions of Gemma 3n and 4 are in [`super::newer`].
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
@@ -29,29 +29,29 @@ use crate::gpu::pass::rows::LayerRows;
 use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model, Tensor};
 
-/// Positions that one row of the coarse angle table stands for.
+/// The number of positions for one row of the coarse angle table.
 const FINE: usize = 64;
 
-/// How a network is laid out.
+/// The layout of a network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     pub(crate) shapes: Shapes,
     /// The products for a single token.
     pub(crate) plan: Plan,
-    /// Tokens the cache holds.
+    /// The capacity of the cache in tokens.
     pub(crate) capacity: usize,
     /// Slots of local layers.
     pub(crate) ring: usize,
-    /// Tokens of one pass.
+    /// The number of tokens in one pass.
     pub(crate) chunk: usize,
-    /// Whether tokens see those behind them.
+    /// Whether attention is bidirectional.
     pub(crate) both_ways: bool,
     /// Whether a single token's products make their vectors themselves, which saves dispatches
     /// where a workgroup's invocations run at once.
     pub(crate) fuses: bool,
 }
 
-/// From tokens to normed hidden states.
+/// Computes normalised hidden states from tokens.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) config: Config,
@@ -61,9 +61,9 @@ pub(crate) struct Network {
     pub(crate) embedding: Vec<Shard>,
     /// Keys and values of each layer that has its own.
     pub(crate) rows: Vec<LayerRows>,
-    /// Which of them each layer reads.
+    /// The index of the keys and values that each layer reads.
     row_of: Vec<usize>,
-    /// What networks newer than Gemma 3 have besides.
+    /// Additions of networks newer than Gemma 3.
     pub(crate) added: Added,
     /// What the next product of a single token has to add and norm.
     pub(super) waiting: Option<Waiting>,
@@ -71,7 +71,7 @@ pub(crate) struct Network {
     half: u32,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
-    /// For as many as a pass holds.
+    /// The list for a whole pass.
     pub(crate) many: Vec<Dispatch>,
 }
 
@@ -109,7 +109,7 @@ impl Network {
         layout: Layout,
     ) -> Result<Self> {
         let config = model.config.clone();
-        // Kernels over several streams read and write vectors as they are.
+        // Kernels over several streams read and write exact vectors.
         let plan = if config.streams > 1 { layout.plan.exact() } else { layout.plan };
         let fuses = layout.fuses && config.streams == 1 && plan.shape().lanes > 1;
         let layout = Layout { plan, fuses, ..layout };
@@ -190,14 +190,13 @@ impl Network {
         self.add_join(uploader, model).await
     }
 
-    /// How decode's product with these matrices wants its vectors rounded.
+    /// Returns how the decoding product with these matrices expects its vectors to be rounded.
     pub(crate) fn rounding_for(&self, tensors: &[&Tensor]) -> Option<Rounding> {
         let is_whole = |tensor: &&Tensor| Format::of(tensor.encoding).is_whole();
         self.layout.plan.rounding().filter(|_| tensors.iter().all(is_whole))
     }
 
-    /// A kernel for many tokens, and the one for a single token where that keeps its result
-    /// rounded.
+    /// A kernel for many tokens, and the one for a single token if that rounds its result.
     fn add_both(
         &mut self,
         rounding: Option<Rounding>,
@@ -330,7 +329,7 @@ impl Network {
         Ok(())
     }
 
-    /// Where a layer's keys and values stand: its own, or those of the layer that it reads.
+    /// Returns a layer's keys and values: its own, or those of the layer that it reads.
     fn rows_for(&mut self, uploader: &mut Uploader, index: usize) -> Result<LayerRows> {
         let source = self.config.cache_of(index);
         if let Some(rows) = self.row_of.get(source).and_then(|at| self.rows.get(*at)) {
@@ -344,7 +343,8 @@ impl Network {
             Some(_) => (Span::Local, self.layout.ring),
             None => (Span::Global, self.layout.capacity),
         };
-        // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
+        // In a browser integers have 32 bits: a cache that is too large to count cannot be
+        // allocated.
         let room = slots.saturating_mul(layer.kv_width());
         let rows = LayerRows {
             span,
@@ -371,7 +371,7 @@ impl Network {
         let down = uploader.matrix(model, &weights.ffn_down).await?;
         let shapes = both.iter().map(|planes| planes.shape).collect();
         let (rows, out_stride) = match layer.sparsity {
-            // Which gates are cut is known when all of them are.
+            // Which gates are cut is known only when all of them are computed.
             Some(_) => (Rows::Stacked(shapes), 2 * to_u32(hidden)),
             None => (Rows::Gated(shapes), padded(hidden)),
         };
@@ -417,7 +417,7 @@ impl Network {
         Ok(())
     }
 
-    /// Adds the branch, and as a rule norms for what comes next.
+    /// Adds the branch, and usually normalises for the next step.
     pub(super) fn add_norm(
         &mut self,
         weights: [&wgpu::Buffer; 2],
@@ -428,7 +428,7 @@ impl Network {
         self.add_norm_of(&branch, weights, adding, rounding);
     }
 
-    /// The same of another branch.
+    /// The same for another branch.
     pub(super) fn add_norm_of(
         &mut self,
         branch: &wgpu::Buffer,
@@ -541,7 +541,7 @@ impl Network {
         self.many.push(many);
     }
 
-    /// What products read of one token and of many.
+    /// Returns the inputs of products for one token and for many.
     fn vectors(&self, rounding: Option<Rounding>) -> [&Vectors; 2] {
         [self.buffers.vectors(rounding), &self.buffers.exact]
     }
@@ -562,7 +562,7 @@ impl Network {
         self.recorder.bind(&kernel, &bound, grid).working(planes.iter().map(weights).sum())
     }
 
-    /// A matrix that follows the last layer: the head's shards, the dense layers.
+    /// A matrix after the last layer: the head's shards, the dense layers.
     pub(crate) fn last_product(
         &mut self,
         label: &'static str,
@@ -592,7 +592,7 @@ impl Network {
         self.many.push(dispatch);
     }
 
-    /// cos and sin of positions 64a, then of 0 to 63.
+    /// Returns cosines and sines of positions 64a, then of 0 to 63.
     fn angles(&self, uploader: &mut Uploader, layer: &Layer) -> Result<wgpu::Buffer> {
         let coarse = (0..coarse_rows(self.layout.capacity)).map(|row| row * FINE);
         let mut table = Vec::new();
@@ -605,7 +605,8 @@ impl Network {
 }
 
 impl Layout {
-    /// Scores from one head to the next: the most keys that a token can see.
+    /// Returns the stride of scores between heads: the maximum number of keys to which a token can
+    /// attend.
     pub(crate) fn score_stride(self) -> usize {
         self.capacity
     }

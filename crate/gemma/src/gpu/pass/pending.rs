@@ -1,24 +1,23 @@
-//! Steps submitted but not yet read back.
+//! Steps that were submitted but not read back yet.
 
 use crate::gpu::device::launcher::Progress;
 
-/// A step that was sent before anybody asked for it, with the token that the GPU chose itself.
-/// Nothing but the logits is lost when it is not wanted: its key is overwritten by the next
-/// token's.
+/// A step that was submitted early, with the token that the GPU chose itself. If it is not needed,
+/// only the logits are lost: its key is overwritten by the next token's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ahead {
-    /// Unknown until the step before was read.
+    /// Unknown until the previous step was read.
     pub(crate) token: Option<u32>,
 }
 
-/// How far the logits of the last pass have come.
+/// The state of the last pass's logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
     Nothing,
-    /// Hidden states of so many tokens.
+    /// Hidden states of this many tokens.
     Hidden(u32),
     Logits,
-    /// Others stand in their place: those of a step that was sent ahead.
+    /// Replaced by those of a step that was submitted early.
     LogitsOverwritten,
 }
 

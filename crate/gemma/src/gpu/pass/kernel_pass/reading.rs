@@ -1,4 +1,4 @@
-//! How prompts reach the GPU: in chunks of tokens.
+//! Prefill on the GPU, in chunks of tokens.
 
 use hybridge_core::Result;
 
@@ -10,7 +10,7 @@ use crate::gpu::pass::network::Network;
 use crate::gpu::pass::pending::{Known, Pending};
 
 impl KernelPass {
-    /// Feeds tokens, a submission at a time.
+    /// Feeds tokens, one submission at a time.
     pub(super) async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
         self.abandon();
@@ -37,12 +37,12 @@ impl KernelPass {
     async fn read(&mut self, chunk: &[u32]) -> Result<()> {
         self.network.fetch(chunk).await?;
         let progress = self.begin(chunk);
-        // A prompt may end amid a dispatch, where the record fits no other list.
+        // A prompt may have been aborted during a dispatch, when the record fits no other list.
         self.known.progress = None;
         let Network { one, many, .. } = &self.network;
         let is_single = chunk.len() == 1;
         let list = if is_single { one } else { many };
-        // What follows a single token at once is a choice, which waits by itself.
+        // A single token is followed by a choice, which waits itself.
         self.network.send(list, progress, &mut self.pace, !is_single).await?;
         self.known.progress = Some(progress);
         self.moved_by(chunk, Pending::Hidden(progress.tokens));
@@ -50,7 +50,7 @@ impl KernelPass {
     }
 
     fn begin(&mut self, chunk: &[u32]) -> Progress {
-        // From here on rings hold some of this chunk, even if its future is dropped.
+        // From here on rings contain some of this chunk, even if the future is dropped.
         self.cache.make_way(chunk.len());
         self.announce(chunk);
         self.pending = Pending::Nothing;
