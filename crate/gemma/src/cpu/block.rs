@@ -1,4 +1,4 @@
-//! One layer: the same steps as the scalar pass, in rows of many tokens.
+//! One layer: the same steps as in the scalar pass, on rows of many tokens.
 
 use hybridge_core::Result;
 
@@ -17,7 +17,7 @@ pub(super) struct Block {
     pub(super) attn_norm: Vec<f32>,
     pub(super) query: Matrix,
     pub(super) query_norm: Vec<f32>,
-    /// Absent where an earlier layer's keys and values are read.
+    /// `None` if an earlier layer's keys and values are read.
     pub(super) own: Option<Keys>,
     pub(super) output: Matrix,
     pub(super) post_attention_norm: Vec<f32>,
@@ -29,16 +29,16 @@ pub(super) struct Block {
     pub(super) extras: Extras,
 }
 
-/// What makes keys and values.
+/// Computes keys and values.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     pub(super) key: Matrix,
-    /// Absent where values are the keys before their norm.
+    /// `None` if values are the keys before their norm.
     pub(super) value: Option<Matrix>,
     pub(super) key_norm: Vec<f32>,
 }
 
-/// What Gemma 3 has not.
+/// Parts that Gemma 3 lacks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extras {
     per_layer: Option<PerLayer>,
@@ -91,7 +91,7 @@ impl Block {
         })
     }
 
-    /// The matrices that each token is multiplied with.
+    /// Returns the matrices that each token is multiplied by.
     pub(super) fn matrices(&self) -> Vec<&Matrix> {
         let Self { query, own, output, gate, up, down, extras, .. } = self;
         let mut all = vec![query, output, gate, up, down];
@@ -162,7 +162,7 @@ impl Block {
         }
     }
 
-    /// Stores keys and values of `scratch.x`, so that rows of a picture find those of later ones.
+    /// Stores keys and values of `scratch.x`, so that rows of a picture can attend to later ones.
     pub(super) fn store(
         &self,
         network: &Network,
@@ -201,7 +201,7 @@ impl Block {
         new.attend(cache, sight, scores, mixed);
     }
 
-    /// Queries, keys and values of `scratch.normed`, normed and turned.
+    /// Computes queries, keys and values of `scratch.normed`, normalised and rotated.
     fn project(
         &self,
         network: &Network,
@@ -254,7 +254,7 @@ impl Block {
     }
 }
 
-/// What is projected of a layer's input.
+/// The projections of a layer's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     All,
@@ -262,7 +262,7 @@ enum Wanted {
     Keys,
 }
 
-/// Queries of some tokens, with their keys and values where the layer has its own.
+/// Queries of several tokens, with their keys and values if the layer has its own.
 struct New<'a> {
     layer: &'a Layer,
     first: usize,
@@ -354,8 +354,8 @@ impl Extras {
 }
 
 impl PerLayer {
-    /// `x += norm(projection · (gelu(gate · x) ⊙ input))`; with several streams it reads the active
-    /// one and goes into the others.
+    /// `x += norm(projection · (gelu(gate · x) ⊙ input))`; with several streams it reads the
+    /// active one and is added to the others.
     fn add(&self, network: &Network, index: usize, altup: Option<&AltUp>, scratch: &mut Scratch) {
         let Network { config, precision, .. } = network;
         let part = self.gate.rows();
@@ -397,7 +397,7 @@ impl AltUp {
         })
     }
 
-    /// `coefficients · tanh(router · norm(x) / width)`, left in `scratch.output`.
+    /// `coefficients · tanh(router · norm(x) / width)`, written to `scratch.output`.
     fn route(&self, network: &Network, coefficients: &Matrix, scratch: &mut Scratch) {
         let Network { config: Config { width, norm_epsilon, .. }, precision, .. } = network;
         let Scratch { x, normed, gate, output, inputs, .. } = scratch;
@@ -411,7 +411,7 @@ impl AltUp {
         times([coefficients], gate, inputs, *precision, [output]);
     }
 
-    /// Each stream plus what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
+    /// Adds to each stream what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
     fn predict(&self, network: &Network, scratch: &mut Scratch) {
         self.route(network, &self.predict, scratch);
         let width = network.config.width;
@@ -420,7 +420,7 @@ impl AltUp {
         for (token, coefficients) in output.chunks_exact(count * count).enumerate() {
             let range = token * width..(token + 1) * width;
             let part = |stream: &Vec<f32>| stream.get(range.clone()).unwrap_or_default().to_vec();
-            // All streams of this token as they were. [streams, width]
+            // All streams of this token before the change. [streams, width]
             before.clear();
             for stream in std::iter::once(&*x).chain(&*others) {
                 before.extend(part(stream));
@@ -435,8 +435,8 @@ impl AltUp {
         }
     }
 
-    /// Each prediction plus a share of how far the active one, in `scratch.before`, was off:
-    /// `xᵢ += (1 + cᵢ)(y − x₀)`.
+    /// Adds to each prediction a share of the error of the active one in `scratch.before`: `xᵢ +=
+    /// (1 + cᵢ)(y − x₀)`.
     fn correct(&self, network: &Network, scratch: &mut Scratch) {
         self.route(network, &self.correct, scratch);
         let width = network.config.width;
@@ -448,7 +448,7 @@ impl AltUp {
             else {
                 continue;
             };
-            // The change, and the prediction for its own stream.
+            // The error, and the prediction for its own stream.
             for (x, before) in x.iter_mut().zip(&mut *before) {
                 let change = *x - *before;
                 *x = std::mem::replace(before, change);

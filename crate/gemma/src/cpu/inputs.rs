@@ -1,13 +1,13 @@
-//! What matrices are multiplied with, in the form that kernels read.
+//! Inputs of products, in the form that kernels read.
 
 use super::lanes::{Kernel, Lanes};
 
-/// How activations meet weights.
+/// The precision of activations in products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// As f32.
     Exact,
-    /// Rounded to 8 bits, 32 values sharing a scale: integer products, twice as fast and more.
+    /// Rounded to 8 bits, with a scale per 32 values: integer products, at least twice as fast.
     Fast,
 }
 
@@ -15,7 +15,7 @@ pub enum Precision {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plain {
     pub(super) values: [f32; 32],
-    /// Σ of each half, for weights that are not centred on 0.
+    /// Σ of each half, for weights that aren't centred on 0.
     pub(super) sums: [f32; 2],
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Takes `x`, \[tokens, columns\], in one form or in both.
+    /// Converts `x`, \[tokens, columns\], to one form or both.
     pub(super) fn set(&mut self, x: &[f32], columns: usize, plain: bool, rounded: bool) {
         self.tokens = x.len() / columns.max(1);
         self.plain.clear();
@@ -117,7 +117,7 @@ mod tests {
     use super::Inputs;
 
     #[test]
-    fn blocks_come_before_tokens_and_the_last_is_filled_with_zeros() {
+    fn blocks_come_before_tokens_and_the_last_is_zero_padded() {
         let x: Vec<f32> = (0..80).map(|i| i as f32 - 40.0).collect();
         let mut inputs = Inputs::default();
         inputs.set(&x, 40, true, true);

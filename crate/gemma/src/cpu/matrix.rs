@@ -1,4 +1,4 @@
-//! A matrix in memory: packed, once.
+//! A packed matrix in memory.
 
 use std::marker::PhantomData;
 
@@ -13,10 +13,10 @@ use crate::gguf::Gguf;
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor, damaged};
 
-/// Weights are read in pieces of about this size.
+/// Weights are read in chunks of about this size.
 const PIECE: usize = 4 << 20;
 
-/// Packed rows.
+/// A matrix with packed rows.
 #[derive(Clone)]
 pub(super) struct Matrix {
     encoding: Encoding,
@@ -27,7 +27,7 @@ pub(super) struct Matrix {
     added: Option<Box<Added>>,
 }
 
-/// The factors of what adapters add.
+/// The factors of adapters.
 #[derive(Clone)]
 struct Added {
     down: Matrix,
@@ -67,7 +67,7 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Reads a tensor of any file in pieces, each packed into place before the next is read.
+    /// Reads a tensor of any file in chunks, each packed into place before the next is read.
     pub(super) async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self> {
         for lift in [Lift::Lifted, Lift::Flat] {
             if let Some(matrix) = Self::read_lifted(gguf, tensor, lift).await? {
@@ -97,7 +97,7 @@ impl Matrix {
         Ok(Some(matrix))
     }
 
-    /// Takes numbers as they are; absent where one is not finite. \[rows, columns\]
+    /// Creates a matrix from numbers; `None` if one is not finite. \[rows, columns\]
     pub(super) fn dense(values: &[f32], rows: usize, columns: usize) -> Result<Option<Self>> {
         let mut matrix = Self::empty(Encoding::F32, rows, columns, Lift::Lifted)?;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -110,7 +110,7 @@ impl Matrix {
         Ok(Some(matrix))
     }
 
-    /// A matrix without rows yet, with room for them.
+    /// Allocates a matrix without rows.
     pub(super) fn empty(
         encoding: Encoding,
         rows: usize,
@@ -120,7 +120,7 @@ impl Matrix {
         let bytes = packed_bytes(encoding, rows, columns);
         let size = usize::try_from(bytes / size_of::<Chunk>() as u64);
         let mut chunks = Vec::new();
-        // Asked for once and exactly: growing would hold two copies for a moment.
+        // Allocated once and exactly, because growing would need two copies for a moment.
         let has_room = size.is_ok_and(|size| chunks.try_reserve_exact(size).is_ok());
         if !has_room {
             return Err(crate::cache::no_room(bytes));
@@ -128,18 +128,18 @@ impl Matrix {
         Ok(Self { encoding, rows, columns, lift, chunks, added: None })
     }
 
-    /// Appends rows as a file has them.
+    /// Appends rows in the file's format.
     #[cfg(test)]
     pub(super) fn push(&mut self, rows: &[&[u8]]) -> Option<()> {
         pack(self.encoding, self.columns, rows, self.lift, &mut self.chunks)
     }
 
-    /// Appends a chunk as kernels read it.
+    /// Appends a chunk in the kernels' format.
     pub(super) fn push_chunk(&mut self, chunk: Chunk) {
         self.chunks.push(chunk);
     }
 
-    /// The weights as kernels read them.
+    /// Returns the weights in the kernels' format.
     pub(super) fn chunks(&self) -> &[Chunk] {
         &self.chunks
     }
@@ -152,24 +152,24 @@ impl Matrix {
         self.columns
     }
 
-    /// How many bytes of weights a product reads.
+    /// Returns the bytes of weights that a product reads.
     pub(super) fn bytes(&self) -> usize {
         let added = self.added.as_ref().map_or(0, |it| it.down.bytes() + it.up.bytes());
         size_of_val(self.chunks.as_slice()) + added
     }
 
-    /// Whether it reads rounded inputs. Weights that are plain numbers never do: rounding what
-    /// they are multiplied with would gain nothing.
+    /// Whether it reads rounded inputs. Matrices of plain numbers never do, because rounding their
+    /// inputs would gain nothing.
     pub(super) fn wants_rounded(&self, precision: Precision) -> bool {
         precision == Precision::Fast && self.encoding.block_values() > 1
     }
 
-    /// Whether it reads inputs as they are.
+    /// Whether it reads exact inputs.
     pub(super) fn wants_plain(&self, precision: Precision) -> bool {
         !self.wants_rounded(precision) || self.added.is_some()
     }
 
-    /// One row as numbers; unchanged where there is none.
+    /// Decodes one row; leaves the output unchanged if there is none.
     pub(super) fn row(&self, index: usize, values: &mut [f32]) {
         let size = block_size(self.encoding).0 * self.blocks();
         let group = index / ROWS * size;
@@ -214,7 +214,7 @@ impl Added {
         }))
     }
 
-    /// `output += up · (down · x)` for each token.
+    /// Adds `up · (down · x)` to the output of each token.
     fn add(&self, inputs: &Inputs, output: &mut [f32]) {
         let mut low = vec![0.0; inputs.tokens * self.down.rows];
         self.down.times(inputs, Precision::Exact, &mut low);
@@ -303,7 +303,7 @@ mod tests {
     use crate::quant::Encoding;
     use crate::quant::encode::encode;
 
-    /// Numbers from −1 to 1 that repeat nowhere.
+    /// Non-repeating numbers from −1 to 1.
     fn noise(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed | 1;
         let mut next = || {
@@ -315,7 +315,7 @@ mod tests {
 
     struct Case {
         matrix: Matrix,
-        /// As the reference decoder has them. \[rows, columns\]
+        /// Decodes with the reference decoder. \[rows, columns\]
         weights: Vec<f32>,
     }
 
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_back_to_the_bit() {
+    fn rows_round_trip_exactly() {
         for encoding in Encoding::ALL {
             for (rows, columns) in shapes(encoding) {
                 // The smallest size makes half-precision scales subnormal.
@@ -361,7 +361,7 @@ mod tests {
                         values
                     });
                     for values in decoded {
-                        // Equal as numbers: the sign of zero does not matter.
+                        // Compared as numbers, so the sign of zero does not matter.
                         assert_eq!(values, case.weights, "{encoding:?} {rows} × {columns}, {size}");
                     }
                 }
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_cannot_be_lifted_are_refused_and_can_be_stored_flat() {
+    fn numbers_too_large_to_scale_are_rejected_and_can_be_stored_unscaled() {
         for (encoding, value) in [(Encoding::F16, 1e4), (Encoding::Q8_0, 1e4), (Encoding::Q4K, 1e5)]
         {
             let bytes = encode(encoding, &[value; 256]);
@@ -381,9 +381,9 @@ mod tests {
         }
     }
 
-    /// Products of any number of tokens against sums in f64 over what the weights are.
+    /// Compares products of any number of tokens with sums in f64 over the decoded weights.
     #[test]
-    fn products_are_right() {
+    fn products_agree_with_f64_sums() {
         for encoding in Encoding::ALL {
             for (rows, columns) in shapes(encoding) {
                 let case = case(encoding, rows, columns, 1.0, Lift::Lifted);
@@ -409,7 +409,7 @@ mod tests {
             matrix.times(&inputs, precision, &mut output);
             output
         });
-        // Rounding the inputs is part of the definition; what is judged is the product.
+        // Rounding the inputs is part of the definition; the test covers the product.
         let value = |token: usize, column: usize| {
             if !rounded {
                 return f64::from(x[token * columns + column]);

@@ -1,10 +1,10 @@
 //! The forward pass for machines without a usable GPU: packed weights, vector instructions, one
 //! thread.
 //!
-//! Weights stand in memory once, in eight rows side by side ([`format`], [`pack`]); products read
-//! them as they are ([`product`]), written once over vectors of eight ([`lanes`]) for WebAssembly,
-//! x86 and anything else. [`Precision`] decides whether activations meet them as f32 or rounded to
-//! 8 bits. The scalar pass is the judge of both.
+//! Weights are in memory once, in interleaved groups of eight rows ([`format`], [`pack`]); products
+//! read them in that form ([`product`]), and are written once for vectors of eight ([`lanes`]) on
+//! WebAssembly, x86 and other machines. [`Precision`] determines whether activations are f32 or
+//! rounded to 8 bits. Both are tested against the scalar pass.
 
 mod attention;
 pub mod bench;

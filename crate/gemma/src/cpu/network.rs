@@ -1,4 +1,4 @@
-//! The weights in memory, and what happens before the first layer and after the last.
+//! The weights in memory, and the computation before the first layer and after the last.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::config::{Config, Rope};
 use crate::network::rows::Rows;
 use crate::weights::{InputTensors, Model, StreamTensors, Tensor};
 
-/// What both models share: the embedding, the layers, the last norm.
+/// The common part of both models: the embedding, the layers, the last norm.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     pub(super) config: Config,
@@ -26,7 +26,7 @@ pub(super) struct Network {
     pub(super) streams: Option<Streams>,
 }
 
-/// What makes each layer's input of a token.
+/// Computes each layer's per-token input.
 #[derive(Clone, Debug)]
 pub(super) struct LayerInputs {
     rows: Rows,
@@ -34,21 +34,21 @@ pub(super) struct LayerInputs {
     norm: Vec<f32>,
 }
 
-/// What makes residual streams out of one, and one out of them.
+/// Expands one residual stream to several, and merges them again.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     split: Vec<Matrix>,
     join: Vec<Matrix>,
 }
 
-/// Room for what a block computes on its way, kept from one block to the next.
+/// Buffers of a block, reused by the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    /// The residual stream, the active one of several. \[tokens, width\]
+    /// The residual stream; the active one if there are several. \[tokens, width\]
     pub(super) x: Vec<f32>,
     /// The other residual streams. \[streams − 1\]\[tokens, width\]
     pub(super) others: Vec<Vec<f32>>,
-    /// What layers get besides. \[tokens, layers · `per_layer`\]
+    /// The layers' own inputs. \[tokens, layers · `per_layer`\]
     pub(super) extra: Vec<f32>,
     pub(super) before: Vec<f32>,
     pub(super) normed: Vec<f32>,
@@ -65,7 +65,8 @@ pub(super) struct Scratch {
     pub(super) inputs: Inputs,
 }
 
-/// Cosines and sines of some positions: a power and two functions for each, and layers share them.
+/// Cosines and sines of a range of positions, which take a power and two functions each and are
+/// shared by layers.
 #[derive(Clone, Debug)]
 pub(super) struct Angles {
     rope: Rope,
@@ -76,7 +77,7 @@ pub(super) struct Angles {
 }
 
 impl Angles {
-    /// Those of a rope and of positions, out of what is kept or anew.
+    /// Returns the angles of a rope and a range of positions, cached or computed.
     pub(super) fn find<'a>(
         all: &'a mut Vec<Self>,
         rope: &Rope,
@@ -97,14 +98,14 @@ impl Angles {
     }
 }
 
-/// Which positions a token sees.
+/// The positions to which a token attends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sight {
-    /// Itself and what came before it.
+    /// Itself and earlier ones.
     Back,
-    /// As [`Self::Back`], with all keys of the picture stored before.
+    /// Like [`Self::Back`], with all keys of the picture stored before.
     Stored,
-    /// Itself, what came before it, and what is stored up to the end of its picture.
+    /// Itself, earlier ones, and the stored ones up to the end of its picture.
     Until(usize),
     /// The whole text, of this length.
     Around(usize),
@@ -117,7 +118,7 @@ impl Sight {
             (Self::Back | Self::Stored, _) => start..position + 1,
             (Self::Until(end), _) => start..end.max(position + 1),
             (Self::Around(length), None) => 0..length,
-            // Half a window on each side: that is how llama.cpp reads a symmetric window.
+            // The window extends by half to each side, as in llama.cpp.
             (Self::Around(length), Some(window)) => {
                 position.saturating_sub(window / 2)..length.min(position + window / 2 + 1)
             }
@@ -152,10 +153,11 @@ impl Network {
         })
     }
 
-    /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
+    /// Computes the input of the first layer: embedded tokens, each layer's inputs, all residual
+    /// streams.
     pub(super) async fn begin(&mut self, tokens: &[u32], scratch: &mut Scratch) -> Result<()> {
         let Config { width, embedding_scale, .. } = self.config;
-        // Before anything is written: a read that fails or is dropped leaves all as it was.
+        // Done before anything is written, so that a failed or dropped read changes nothing.
         let extra = self.gather(tokens).await?;
         scratch.x.clear();
         scratch.x.resize(tokens.len() * width, 0.0);
@@ -167,8 +169,8 @@ impl Network {
         Ok(())
     }
 
-    /// The same for rows of a picture, which are not scaled. Their part of the per-layer table is
-    /// that of token 0.
+    /// The same for rows of a picture, which are not scaled. Their per-layer inputs are those of
+    /// token 0.
     pub(super) async fn begin_rows(&mut self, rows: &[f32], scratch: &mut Scratch) -> Result<()> {
         let extra = self.gather(&vec![0; rows.len() / self.config.width]).await?;
         scratch.x.clear();
@@ -177,7 +179,7 @@ impl Network {
         Ok(())
     }
 
-    /// Rows of the per-layer table. \[tokens, layers · `per_layer`\]
+    /// Reads rows of the per-layer table. \[tokens, layers · `per_layer`\]
     async fn gather(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         match &mut self.inputs {
             Some(inputs) => inputs.rows.gather(tokens).await,
@@ -185,7 +187,7 @@ impl Network {
         }
     }
 
-    /// Makes each layer's inputs and the other residual streams out of `scratch.x`.
+    /// Computes each layer's inputs and the other residual streams from `scratch.x`.
     fn spread(&self, extra: Vec<f32>, scratch: &mut Scratch) {
         let Config { width, norm_epsilon, .. } = self.config;
         if let Some(inputs) = &self.inputs {
@@ -196,7 +198,7 @@ impl Network {
         }
     }
 
-    /// Leaves in `scratch.x` what the last norm reads.
+    /// Writes the input of the last norm to `scratch.x`.
     pub(super) fn join(&self, scratch: &mut Scratch) {
         if let Some(streams) = &self.streams {
             streams.join(self.config.width, self.precision, scratch);
@@ -210,7 +212,7 @@ impl Network {
         normed
     }
 
-    /// How many bytes of weights a token reads beside the head.
+    /// Returns the bytes of weights that a token reads, excluding the head.
     pub(super) fn bytes(&self) -> usize {
         let layers = self.layers.iter().flat_map(Block::matrices);
         let streams = self.streams.iter().flat_map(|it| it.split.iter().chain(&it.join));
@@ -218,7 +220,8 @@ impl Network {
         layers.chain(streams).chain(inputs).map(Matrix::bytes).sum()
     }
 
-    /// Stores one layer's keys and values of the residual stream in `scratch`, and nothing else.
+    /// Stores one layer's keys and values of the residual stream in `scratch`, without running the
+    /// layer.
     pub(super) fn store(
         &self,
         index: usize,
@@ -231,7 +234,7 @@ impl Network {
         }
     }
 
-    /// Runs one layer over the residual stream in `scratch`, from position `first` on. The cache is
+    /// Runs one layer on the residual stream in `scratch`, from position `first` on. The cache is
     /// its own, or that of the layer whose keys it reads.
     pub(super) fn layer(
         &self,
@@ -272,7 +275,7 @@ impl LayerInputs {
 }
 
 impl Streams {
-    /// The other streams: projections of the embedding, brought to its length.
+    /// Computes the other streams: projections of the embedding, scaled to its length.
     fn split(&self, width: usize, precision: Precision, scratch: &mut Scratch) {
         let Scratch { x, others, inputs, .. } = scratch;
         others.resize(self.split.len(), Vec::new());
@@ -284,7 +287,7 @@ impl Streams {
         }
     }
 
-    /// The mean of the active stream and the others' projections, brought to its length.
+    /// Returns the mean of the active stream and the others' projections, scaled to its length.
     fn join(&self, width: usize, precision: Precision, scratch: &mut Scratch) {
         let Scratch { x, others, before, output, inputs, .. } = scratch;
         before.clone_from(x);
@@ -303,7 +306,7 @@ impl Streams {
     }
 }
 
-/// A matrix for each stream but the active one.
+/// Returns a matrix for each stream except the active one.
 async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
     let mut matrices = Vec::new();
     for tensor in StreamTensors::each(stacked) {
@@ -312,7 +315,7 @@ async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
     Ok(matrices)
 }
 
-/// Multiplies one input with several matrices of the same width, some tokens at a time.
+/// Multiplies one input by several matrices of the same width, a few tokens at a time.
 pub(super) fn times<const N: usize>(
     matrices: [&Matrix; N],
     x: &[f32],
@@ -338,7 +341,7 @@ pub(super) fn times<const N: usize>(
     }
 }
 
-/// Makes room for what is overwritten anyway.
+/// Resizes a buffer that will be overwritten.
 pub(super) fn resize(values: &mut Vec<f32>, length: usize) {
     values.resize(length, 0.0);
 }

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! No kernel multiplies two numbers that are the same in each lane. The compiler would keep them in
-//! one lane of a vector whose others hold pointers and lengths; as floats those are subnormal, and
-//! a product with one costs a hundred cycles: half the speed of `fast`, as was measured.
+//! one lane of a vector whose other lanes contain pointers and lengths; as floats those are
+//! subnormal, and a product with one takes a hundred cycles, which halved the speed of `fast` as
+//! measured.
 #![expect(clippy::indexing_slicing, reason = "every index is bounded by constants")]
 
 use std::marker::PhantomData;
@@ -18,7 +19,7 @@ use super::inputs::{Plain, Rounded};
 use super::lanes::{Kernel, Lanes};
 use super::pack::ROWS;
 
-/// Tokens that meet unpacked weights at a time: their sums stay in registers.
+/// The number of tokens multiplied by unpacked weights at a time: their sums stay in registers.
 const TOKENS: usize = 4;
 
 /// Some rows of a packed matrix, in groups of eight.
@@ -26,9 +27,9 @@ const TOKENS: usize = 4;
 pub(super) struct View<'a> {
     /// \[groups, blocks, chunks\]
     pub(super) chunks: &'a [Chunk],
-    /// How many blocks a row has.
+    /// The number of blocks in a row.
     pub(super) blocks: usize,
-    /// What makes up for how half-precision numbers are stored.
+    /// The factor that compensates for the stored form of half-precision numbers.
     pub(super) factor: f32,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct Product<'a, F, I> {
 /// Exact and fast, one token each.
 pub(super) struct One<'a, F, I>(pub(super) Product<'a, F, I>);
 
-/// Exact and fast, any number of tokens. Weights that are plain numbers always go this way.
+/// For any number of tokens: exact and fast. Matrices of plain numbers always use these.
 pub(super) struct Many<'a, F, I>(pub(super) Product<'a, F, I>);
 
 impl<F: Codes> Kernel for One<'_, F, Rounded> {
@@ -108,7 +109,8 @@ impl<F: Codes> Kernel for One<'_, F, Plain> {
                     let (pairs, _) = input.values.as_chunks::<2>();
                     for part in 0..F::PARTS {
                         let sum = sum_of::<F, f32>(&input.sums, part);
-                        // Two sums: one would wait for each addition before the next.
+                        // Two partial sums: a single one would wait for each addition before the
+                        // next.
                         let mut sums = [lanes.splat(centre * sum), lanes.splat(0.0)];
                         F::codes(
                             lanes,
@@ -139,7 +141,7 @@ impl<F: Codes> Kernel for One<'_, F, Plain> {
     }
 }
 
-/// The sum of what shares a scale.
+/// The sum of values that share a scale.
 #[inline(always)]
 fn sum_of<F: Codes, T: Copy + std::ops::Add<Output = T>>(sums: &[T; 2], part: usize) -> T {
     if F::PARTS == 2 { sums[part] } else { sums[0] + sums[1] }

@@ -1,8 +1,9 @@
-//! Norms, activation and exponentials, eight values at a time.
+//! Norms, activation functions and exponentials, eight values at a time.
 
 use super::lanes::{Kernel, Lanes, run};
 
-/// out = x / √(mean(x²) + ε) · w, or out += the same: norms after a block are added to its input.
+/// out = x / √(mean(x²) + ε) · w, or out += the same: norms after a block are added to its
+/// input.
 pub(super) struct Norm<'a> {
     pub(super) x: &'a [f32],
     pub(super) weight: &'a [f32],
@@ -24,7 +25,7 @@ impl Kernel for Norm<'_> {
     }
 }
 
-/// A head of queries or keys in place: normed, turned by its position, scaled.
+/// A head of queries or keys, normalised, rotated by its position and scaled in place.
 pub(super) struct Turn<'a> {
     pub(super) heads: &'a mut [f32],
     pub(super) head_dim: usize,
@@ -55,7 +56,7 @@ impl Kernel for Turn<'_> {
     }
 }
 
-/// Heads in place: normed without weights.
+/// Heads, normalised without weights in place.
 pub(super) struct Unit<'a> {
     pub(super) heads: &'a mut [f32],
     pub(super) head_dim: usize,
@@ -114,8 +115,8 @@ fn inverse_root_mean_square<L: Lanes>(lanes: L, x: &[f32], epsilon: f32) -> f32 
     1.0 / (mean + epsilon).sqrt()
 }
 
-/// gate = gelu(gate) · up, with gelu(x) = x / (1 + exp(−2u)), u = √(2/π)·(x + 0.044715x³): the
-/// tangent form written with one exponential.
+/// gate = gelu(gate) · up, with gelu(x) = x / (1 + exp(−2u)), u = √(2/π)·(x + 0.044715x³):
+/// the tanh form with a single exponential.
 pub(super) struct Gelu<'a> {
     pub(super) gate: &'a mut [f32],
     pub(super) up: &'a [f32],
@@ -154,16 +155,16 @@ fn gelu_times<L: Lanes>(lanes: L, gate: &mut [f32; 8], up: &[f32; 8]) {
     lanes.store(lanes.mul(gelu, lanes.load(up)), gate);
 }
 
-/// eˣ to an ulp or two, x kept within ±87: 2ⁿ·eʳ with |r| ≤ ½ ln 2 and a polynomial for eʳ
-/// (Cephes' coefficients).
+/// eˣ to one or two ulps, with x clamped to ±87: 2ⁿ·eʳ with |r| ≤ ½ ln 2 and a polynomial
+/// for eʳ (Cephes' coefficients).
 #[inline(always)]
 pub(super) fn exp<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
-    // Adding and taking away 1.5 · 2²³ rounds to a whole number.
+    // Adding and subtracting 1.5 · 2²³ rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let x = lanes.max(lanes.min(x, lanes.splat(87.0)), lanes.splat(-87.0));
     let scaled = lanes.mul(x, lanes.splat(std::f32::consts::LOG2_E));
     let n = lanes.sub(lanes.add(scaled, lanes.splat(ROUND)), lanes.splat(ROUND));
-    // ln 2 in two parts, so that n · ln 2 is exact to f32 and some bits more.
+    // ln 2 in two parts, so that n · ln 2 has more precision than f32.
     let r = lanes.sub(x, lanes.mul(n, lanes.splat(0.693_359_4)));
     let r = lanes.add(r, lanes.mul(n, lanes.splat(2.121_944_4e-4)));
     let mut y = lanes.splat(1.987_569_1e-4);
@@ -174,7 +175,7 @@ pub(super) fn exp<L: Lanes>(lanes: L, x: L::Floats) -> L::Floats {
     lanes.mul(y, lanes.power(n))
 }
 
-/// Turns scores into weights that sum to 1.
+/// Converts scores to weights that sum to 1.
 #[inline(always)]
 pub(super) fn softmax<L: Lanes>(lanes: L, scores: &mut [f32]) {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -185,7 +186,7 @@ pub(super) fn softmax<L: Lanes>(lanes: L, scores: &mut [f32]) {
     }
 }
 
-/// x = exp(x − most), and the sum of all.
+/// Computes x = exp(x − most), and returns the sum.
 #[inline(always)]
 fn exp_of_differences<L: Lanes>(lanes: L, x: &mut [f32], most: f32) -> f32 {
     let (eights, rest) = x.as_chunks_mut::<8>();
@@ -209,8 +210,8 @@ fn exp_of_differences<L: Lanes>(lanes: L, x: &mut [f32], most: f32) -> f32 {
     total
 }
 
-/// The largest of logits, of equal ones the first, log Σ exp, and the entropy of their softmax in
-/// nats; `None` where one is no number.
+/// Returns the largest logit, the first of equal ones, log Σ exp, and the entropy of the softmax
+/// in nats; `None` if one is not finite.
 pub(super) struct Survey<'a> {
     pub(super) logits: &'a [f32],
 }
@@ -222,7 +223,7 @@ impl Kernel for Survey<'_> {
     fn run<L: Lanes>(self, lanes: L) -> Option<(f32, f64, f64)> {
         let (eights, rest) = self.logits.as_chunks::<8>();
         let mut most = lanes.splat(f32::MIN);
-        // x · 0 is 0 for a finite number and not a number for all else.
+        // x · 0 is 0 for a finite number, and NaN otherwise.
         let mut zeros = lanes.splat(0.0);
         for eight in eights {
             let eight = lanes.load(eight);
@@ -234,7 +235,7 @@ impl Kernel for Survey<'_> {
         if lanes.total(zeros) != 0.0 || !rest.iter().all(|logit| logit.is_finite()) {
             return None;
         }
-        // f32 within a stretch, f64 across: 262144 terms in f32 would lose four digits.
+        // f32 within a slice, f64 across slices: 262144 terms in f32 would lose four digits.
         let mut total = 0.0_f64;
         let mut weighted = 0.0_f64;
         for stretch in self.logits.chunks(512) {
@@ -267,7 +268,7 @@ fn sum_of_weighted<L: Lanes>(lanes: L, weights: &[f32], x: &[f32], most: f32) ->
     lanes.total(sum) + few.sum::<f32>()
 }
 
-/// Norms each token's vector. \[tokens, width\]
+/// Normalises each token's vector. \[tokens, width\]
 pub(super) fn norm_each(x: &[f32], weight: &[f32], epsilon: f32, adds: bool, out: &mut [f32]) {
     let width = weight.len();
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn gelu_of_any_length_is_the_tangent_form() {
+    fn gelu_of_any_length_agrees_with_the_tanh_form() {
         for length in [1, 7, 8, 9, 24] {
             let x: Vec<f32> = (0..length).map(|i| i as f32 * 1.3 - 6.0).collect();
             let mut gate = x.clone();
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_survey_finds_the_largest_and_whatever_is_no_number() {
+    fn a_survey_finds_the_largest_and_any_non_finite_logit() {
         for length in [1, 8, 600, 1009] {
             let logits: Vec<f32> = (0..length).map(|i| ((i * 37) % 101) as f32 * 0.3).collect();
             let (most, sum, entropy) = run(Survey { logits: &logits }).unwrap();

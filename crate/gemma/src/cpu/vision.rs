@@ -1,4 +1,4 @@
-//! A vision tower on packed weights and vector instructions.
+//! A vision tower with packed weights and vector instructions.
 
 use hybridge_core::{Error, Result, Status};
 
@@ -12,10 +12,11 @@ use crate::vision::tower::{Arithmetic, Heads, Tower};
 use crate::vision::{PictureEncoder, VisionModel};
 use crate::weights::Tensor;
 
-/// Loads a tower with its weights packed.
+/// Loads a tower with packed weights.
 ///
 /// # Errors
-/// Whatever reading the file reports, and `OUT_OF_MEMORY`.
+///
+/// Returns errors of reading the file, and `OUT_OF_MEMORY`.
 pub async fn load_tower(model: &VisionModel, pause: Pause) -> Result<Box<dyn PictureEncoder>> {
     Ok(Box::new(Tower::<Packed>::load(model, pause).await?))
 }
