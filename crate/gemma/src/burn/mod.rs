@@ -1,5 +1,4 @@
-//! Gemma by plain burn tensors: the slow twin of the kernels, and one check that burn's queue
-//! computes.
+//! Gemma in plain burn tensors: the slow twin of the kernels, and a test of burn's queue.
 
 mod check;
 mod load;

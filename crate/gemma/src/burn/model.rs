@@ -1,8 +1,8 @@
-//! Gemma out of burn's plain operations: any backend runs it, and with autodiff it trains.
-//! What Gemma 3n and 4 add stands in [`super::newer`].
+//! Gemma in burn's plain operations: any backend can run it, and with autodiff it trains. The
+//! additions of Gemma 3n and 4 are in [`super::newer`].
 //!
-//! It reads like the paper and is nothing more: weights are f32, every operation is a launch, the
-//! whole cache is kept. The kernels are judged by it, and it by the scalar pass.
+//! It follows the paper without optimisations: weights are f32, every operation is a launch, the
+//! whole cache is kept. The kernels are tested against it, and it against the scalar pass.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use super::newer::{BurnAltUp, BurnInputs, BurnLaurel, BurnPerLayer, BurnStreams, cut_below};
 use crate::config::{Config, Layer};
 
-/// A score that no softmax notices, and that is finite, since a row may hold nothing else.
+/// A score that is negligible in every softmax, but finite, because a row may contain nothing else.
 const HIDDEN: f32 = -1e30;
 
 /// The network.
@@ -21,34 +21,34 @@ const HIDDEN: f32 = -1e30;
 pub struct BurnGemma {
     /// \[vocabulary, width\]
     pub embedding: Param<Tensor<2>>,
-    /// \[vocabulary, width\]; absent where the embedding serves as output too.
+    /// \[vocabulary, width\]; `None` if the embedding is also the output matrix.
     pub output: Option<Param<Tensor<2>>>,
-    /// First to last.
+    /// Layers, in order.
     pub layers: Vec<BurnBlock>,
-    /// After the last layer. \[width\]
+    /// Norm after the last layer. \[width\]
     pub norm: Param<Tensor<1>>,
-    /// Where layers get inputs of their own.
+    /// Present if layers have their own inputs.
     pub inputs: Option<BurnInputs>,
-    /// Where there are several residual streams.
+    /// Present if there are several residual streams.
     pub streams: Option<BurnStreams>,
 }
 
 /// One layer. Matrices are \[outputs, inputs\], as in the file.
 #[derive(Module, Debug)]
 pub struct BurnBlock {
-    /// Before attention. \[width\]
+    /// Norm before attention. \[width\]
     pub attn_norm: Param<Tensor<1>>,
     /// \[heads · `head_dim`, width\]
     pub query: Param<Tensor<2>>,
-    /// Its own keys; absent where an earlier layer's are read.
+    /// Its own keys and values; `None` if it reads those of an earlier layer.
     pub own: Option<BurnKeys>,
     /// \[`head_dim`\]
     pub query_norm: Param<Tensor<1>>,
     /// \[width, heads · `head_dim`\]
     pub output: Param<Tensor<2>>,
-    /// On the output of attention. \[width\]
+    /// Norm of the output of attention. \[width\]
     pub post_attention_norm: Param<Tensor<1>>,
-    /// Before the feed-forward block. \[width\]
+    /// Norm before the feed-forward block. \[width\]
     pub ffn_norm: Param<Tensor<1>>,
     /// \[hidden, width\]
     pub gate: Param<Tensor<2>>,
@@ -56,62 +56,62 @@ pub struct BurnBlock {
     pub up: Param<Tensor<2>>,
     /// \[width, hidden\]
     pub down: Param<Tensor<2>>,
-    /// On the output of the feed-forward block. \[width\]
+    /// Norm of the output of the feed-forward block. \[width\]
     pub post_ffw_norm: Param<Tensor<1>>,
-    /// What adds the layer's own input of each token.
+    /// Adds the layer's per-token input.
     pub per_layer: Option<BurnPerLayer>,
-    /// What the residual stream is multiplied with at the end. \[1\]
+    /// The factor of the residual stream at the end. \[1\]
     pub output_scale: Option<Param<Tensor<1>>>,
-    /// What mixes the residual streams.
+    /// Mixes the residual streams.
     pub altup: Option<BurnAltUp>,
-    /// A low-rank residual beside attention.
+    /// A low-rank residual branch beside attention.
     pub laurel: Option<BurnLaurel>,
 }
 
-/// What makes a layer's keys and values.
+/// Computes a layer's keys and values.
 #[derive(Module, Debug)]
 pub struct BurnKeys {
     /// \[`kv_heads` · `head_dim`, width\]
     pub key: Param<Tensor<2>>,
-    /// \[`kv_heads` · `head_dim`, width\]; absent where values are the keys before their norm.
+    /// \[`kv_heads` · `head_dim`, width\]; `None` if values are the keys before their norm.
     pub value: Option<Param<Tensor<2>>>,
     /// \[`head_dim`\]
     pub key_norm: Param<Tensor<1>>,
 }
 
-/// Tokens between two layers.
+/// The state of tokens between two layers.
 struct State {
     /// The residual streams, the active one first.
     streams: Vec<Tensor<3>>,
-    /// Each layer's input of each token. \[batch, seq, layers, part\]
+    /// Each layer's per-token input. \[batch, seq, layers, part\]
     inputs: Option<Tensor<4>>,
-    /// Keys and values of the layers so far, as far as they have their own.
+    /// Keys and values of the layers so far that have their own.
     made: Vec<Option<[Tensor<4>; 2]>>,
 }
 
 /// Keys and values of one layer. \[1, `kv_heads`, capacity, `head_dim`\]
 #[derive(Clone, Debug)]
 pub struct BurnCache {
-    /// Normed and turned.
+    /// Normalised and rotated.
     pub keys: Tensor<4>,
-    /// As projected, or normed.
+    /// As projected, or normalised.
     pub values: Tensor<4>,
 }
 
-/// Where the tokens of a pass stand, for one kind of layer.
+/// The positions of the tokens of a pass, for one kind of layer.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// cos of each position's angles. \[1, 1, seq, `head_dim` / 2\]
+    /// Cosines of each position's angles. \[1, 1, seq, `head_dim` / 2\]
     cosines: Tensor<4>,
-    /// sin of them.
+    /// Sines of them.
     sines: Tensor<4>,
-    /// Which keys a query must not see. \[1, 1, seq, keys\]
+    /// Which keys a query must not attend to. \[1, 1, seq, keys\]
     hidden: Tensor<4, Bool>,
 }
 
 impl Place {
-    /// Tokens `first..first + count`; each sees the keys for which `sees(position, key)` holds, of
-    /// `keys` in all.
+    /// Creates positions for the tokens `first..first + count`; each attends to the keys for which
+    /// `sees(position, key)` is true, of `keys` in all.
     #[must_use]
     pub fn new(
         layer: &Layer,
@@ -147,9 +147,9 @@ impl BurnGemma {
         rows.reshape([batch, seq, config.width]).mul_scalar(config.embedding_scale)
     }
 
-    /// Runs all layers and the last norm. `rows` are the tokens' rows of the table of inputs, where
-    /// there is one. `places` has one place for each layer; `caches` has one cache for each layer
-    /// with its own keys, or is empty if there are no tokens but these.
+    /// Runs all layers and the last norm. `rows` are the tokens' rows of the table of inputs, if
+    /// there is one. `places` has an entry for each layer; `caches` has one for each layer with its
+    /// own keys, or is empty if there are no other tokens.
     #[must_use]
     pub fn hidden(
         &self,
@@ -239,7 +239,8 @@ impl BurnBlock {
         }
     }
 
-    /// Adds the layer's own input of each token; with several streams to all but the active one.
+    /// Adds the layer's own input of each token; with several streams, to all except the active
+    /// one.
     fn add_input(&self, config: &Config, index: usize, state: &mut State) {
         let (Some(per_layer), Some(inputs)) = (&self.per_layer, &state.inputs) else { return };
         let Some(mut read) = state.streams.first().cloned() else { return };
@@ -254,7 +255,7 @@ impl BurnBlock {
         }
     }
 
-    /// Its own keys and values, those of the cache before them.
+    /// Returns the layer's own keys and values, after those of the cache.
     fn keys(
         &self,
         config: &Config,
@@ -293,13 +294,13 @@ impl BurnBlock {
         let query = rms_norm(query, self.query_norm.val(), config.norm_epsilon);
         let query = rotate(query, place);
         let [_, _, length, _] = keys.dims();
-        // Query head j reads key head j / group: heads of one group follow each other.
+        // Query head j reads key head j / group: the heads of a group are adjacent.
         let grouped = query.reshape([batch, kv_heads, layer.group() * seq, head_dim]);
         let scores = grouped.mul_scalar(config.query_scale).matmul(keys.swap_dims(2, 3));
         let scores = scores.reshape([batch, heads, seq, length]);
         let hidden = place.hidden.clone().expand([batch, heads, seq, length]);
         let weights = softmax(scores.mask_fill(hidden, HIDDEN), 3);
-        // softmax(q·kᵀ) v, heads side by side again
+        // softmax(q·kᵀ) v, heads concatenated again
         let weights = weights.reshape([batch, kv_heads, layer.group() * seq, length]);
         let mixed = weights.matmul(values).reshape([batch, heads, seq, head_dim]);
         let joined = mixed.swap_dims(1, 2).reshape([batch, seq, heads * head_dim]);
@@ -308,14 +309,14 @@ impl BurnBlock {
 }
 
 impl BurnCache {
-    /// Room for `capacity` positions.
+    /// Allocates `capacity` positions.
     #[must_use]
     pub fn new(layer: &Layer, capacity: usize, device: &Device) -> Self {
         let shape = [1, layer.kv_heads, capacity, layer.head_dim];
         Self { keys: Tensor::zeros(shape, device), values: Tensor::zeros(shape, device) }
     }
 
-    /// Keys and values of some positions.
+    /// Returns keys and values of a range of positions.
     pub(super) fn rows(&self, positions: Range<usize>) -> [Tensor<4>; 2] {
         [&self.keys, &self.values].map(|store| {
             let [batch, heads, _, dim] = store.dims();
@@ -323,7 +324,7 @@ impl BurnCache {
         })
     }
 
-    /// Puts the first of some rows back to these positions.
+    /// Copies the first of some rows back to these positions.
     pub(super) fn put(&mut self, positions: Range<usize>, rows: &[Tensor<4>; 2]) {
         for (store, rows) in [&mut self.keys, &mut self.values].into_iter().zip(rows) {
             let [batch, heads, _, dim] = rows.dims();
@@ -333,7 +334,7 @@ impl BurnCache {
         }
     }
 
-    /// Puts new positions from `first` on, and gives all up to the last of them.
+    /// Stores new positions from `first` on, and returns all up to the last of them.
     fn extend(&mut self, first: usize, key: Tensor<4>, value: Tensor<4>) -> [Tensor<4>; 2] {
         let [batch, heads, count, dim] = key.dims();
         let end = first + count;
@@ -370,7 +371,7 @@ pub(super) fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon:
     rms_only(x, epsilon) * weight.unsqueeze()
 }
 
-/// Turns the pairs (j, j + dim/2) of each head by its position's angles.
+/// Rotates the pairs (j, j + dim/2) of each head by its position's angles.
 fn rotate(x: Tensor<4>, place: &Place) -> Tensor<4> {
     let [batch, heads, seq, dim] = x.dims();
     let part = |from, to| [0..batch, 0..heads, 0..seq, from..to];
@@ -381,8 +382,8 @@ fn rotate(x: Tensor<4>, place: &Place) -> Tensor<4> {
     Tensor::cat(vec![left, right], 3)
 }
 
-/// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))); clamped where f32 cannot tell tanh from ±1,
-/// because fast drivers give NaN for large arguments.
+/// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))); clamped where tanh rounds to ±1 in f32,
+/// because some drivers return NaN for large arguments.
 pub(super) fn gelu(x: Tensor<3>) -> Tensor<3> {
     let cube = x.clone() * x.clone() * x.clone();
     let inner = (x.clone() + cube.mul_scalar(0.044_715_f32)).mul_scalar(0.797_884_6_f32);

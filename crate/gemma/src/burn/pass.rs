@@ -1,4 +1,4 @@
-//! The pass by burn's plain operations, for generating and for embedding.
+//! The forward pass in burn's plain operations, for text generation and embedding.
 
 use std::ops::Range;
 
@@ -16,14 +16,14 @@ use crate::network::rows::Rows;
 use crate::sample::not_finite;
 use crate::weights::{Model, missing_tensor};
 
-/// Gemma by burn, with a cache that keeps everything.
+/// Gemma in burn, with a cache of all positions.
 #[derive(Debug)]
 pub struct BurnPass {
     config: Config,
     adapter: String,
     device: BurnDevice,
     gemma: BurnGemma,
-    /// The table of inputs, where layers get inputs of their own.
+    /// The table of inputs, if layers have their own inputs.
     rows: Option<Rows>,
     cache: Cache<BurnCaches>,
     /// The last hidden state. \[1, 1, width\]
@@ -34,7 +34,8 @@ impl BurnPass {
     /// Loads a model's weights as f32, with a cache for `capacity` tokens.
     ///
     /// # Errors
-    /// Whatever reading the model says.
+    ///
+    /// Returns errors of reading the model.
     pub async fn load(device: &Device, model: &Model, capacity: usize) -> Result<Self> {
         model.config.require_text()?;
         let burn = device.burn()?;
@@ -46,7 +47,7 @@ impl BurnPass {
         Ok(Self {
             rows: inputs.map(|inputs| Rows::new(model, &inputs.token_embd)),
             gemma: BurnGemma::load(&burn, model).await?,
-            // Every layer keeps everything, so that none is a ring.
+            // Every layer caches all positions, so there are no rings.
             cache: Cache::new(BurnCaches { caches, row_bytes }, None, capacity, capacity),
             config,
             adapter: device.facts().name.clone(),
@@ -136,7 +137,7 @@ impl Pass for BurnPass {
     }
 }
 
-/// All layers' keys and values.
+/// Keys and values of all layers.
 #[derive(Debug)]
 struct BurnCaches {
     caches: Vec<BurnCache>,
@@ -161,7 +162,7 @@ impl Store for BurnCaches {
     }
 }
 
-/// An embedding model by burn.
+/// An embedding model in burn.
 #[derive(Debug)]
 pub struct BurnEmbedder {
     config: Config,
@@ -178,7 +179,8 @@ impl BurnEmbedder {
     /// Loads a model's weights as f32.
     ///
     /// # Errors
-    /// Whatever reading the model says.
+    ///
+    /// Returns errors of reading the model.
     pub async fn load(device: &Device, model: &Model) -> Result<Self> {
         let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
         let burn = device.burn()?;
@@ -200,7 +202,7 @@ impl BurnEmbedder {
         }
         let places = kinds(config, |layer| {
             let window = layer.window;
-            // Half a window on each side.
+            // Half a window to each side.
             let sees = |position: usize, key: usize| {
                 window.is_none_or(|window| position.abs_diff(key) <= window / 2)
             };
@@ -227,7 +229,7 @@ impl TextEmbedder for BurnEmbedder {
     }
 }
 
-/// One place for each kind of layer: they differ in two ways at most.
+/// Returns the positions for each kind of layer, of which there are at most two.
 fn kinds(config: &Config, place: impl Fn(&Layer) -> Place) -> Vec<(Layer, Place)> {
     let mut kinds: Vec<(Layer, Place)> = Vec::new();
     for layer in &config.layers {

@@ -10,7 +10,8 @@
 //!          PictureRows: one row of the text network's width for each token
 //! ```
 //!
-//! The tower is written once ([`tower`]) over an arithmetic: an obvious one judges the fast one.
+//! The tower is written once ([`tower`]) for any arithmetic: the fast one is tested against a plain
+//! one.
 
 mod config;
 mod gallery;
@@ -33,29 +34,29 @@ pub use tensors::VisionModel;
 use crate::config::{Architecture, Config};
 use crate::{Model, Tokenizer};
 
-/// What stands for a picture among embedded tokens. Rows are not scaled as embeddings are.
+/// The rows of a picture among embedded tokens. They are not scaled like embeddings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PictureRows {
-    /// The text network's width.
+    /// Width of the text network.
     pub width: usize,
     /// \[tokens, width\]
     pub values: Vec<f32>,
 }
 
 impl PictureRows {
-    /// How many tokens the picture takes.
+    /// Returns the number of tokens of the picture.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.values.len() / self.width.max(1)
     }
 }
 
-/// A vision tower, wherever it runs.
+/// A vision tower, on any device.
 pub trait PictureEncoder: fmt::Debug {
-    /// Its sizes.
+    /// Returns its sizes.
     fn config(&self) -> &VisionConfig;
 
-    /// The rows of a picture. `report` receives the share of the work that is done, from 0 to 1.
+    /// Returns the rows of a picture. `report` is called with the progress, from 0 to 1.
     ///
     /// Dropping the future stops the work within some milliseconds.
     fn encode<'a>(
@@ -65,8 +66,7 @@ pub trait PictureEncoder: fmt::Debug {
     ) -> LocalBoxFuture<'a, Result<PictureRows>>;
 }
 
-/// Pieces of vocabularies that stand for pictures and sounds, which a model reads and must not
-/// write.
+/// Tokens that mark pictures and audio, which a model reads and must not generate.
 const MARKS: [&str; 10] = [
     "<start_of_image>",
     "<end_of_image>",
@@ -80,11 +80,12 @@ const MARKS: [&str; 10] = [
     "<|video|>",
 ];
 
-/// The model as one that reads pictures of this tower: with room for their rows, and without the
-/// marks around them in its answers.
+/// Prepares the model for pictures of this tower: with room for their rows, and with the markers
+/// around them suppressed.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
+///
+/// Returns `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
 pub fn attach(
     mut model: Model,
     vision: &VisionConfig,
@@ -100,10 +101,11 @@ pub fn attach(
     Ok(model.with_pictures(vision.most_tokens(budget)))
 }
 
-/// Refuses a tower that was not made for the text network.
+/// Rejects a tower that was not made for the text network.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
+///
+/// Returns `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
 pub fn check_match(vision: &VisionConfig, text: &Config) -> Result<()> {
     let family = match vision.projector {
         Projector::Gemma3 => Architecture::Gemma3,

@@ -23,7 +23,7 @@ impl Norm {
         }
     }
 
-    /// Sums are in f64: a tower's widths are small, and its sums meet large outliers.
+    /// Sums are in f64, because a tower's activations have large outliers.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

@@ -1,14 +1,14 @@
-//! Pictures as they come, and as a tower takes them.
+//! Pictures in their original size, and in the size that a tower reads.
 
 use hybridge_core::{Error, Result};
 
 use super::config::{Projector, VisionConfig};
 use super::resize::{Filter, Resizer, resize};
 
-/// More pixels than any camera makes: 400 megabytes.
+/// More pixels than any camera produces: 400 megabytes.
 const MOST_PIXELS: usize = 1 << 27;
 
-/// Decoded pixels: RGB, eight bits a channel, no transparency, upright.
+/// Decoded pixels: RGB, eight bits per channel, no alpha, upright.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     width: usize,
@@ -24,11 +24,12 @@ impl std::fmt::Debug for Picture {
 }
 
 impl Picture {
-    /// Takes pixels row by row.
+    /// Creates a picture from pixels row by row.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where a side is 0, there are too many
-    /// pixels, or the bytes do not fit the sides.
+    ///
+    /// Returns `INVALID_ARGUMENT` with code `PICTURE_INVALID` if a side is 0, there are too many
+    /// pixels, or the bytes do not match the size.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
         let count = pixel_count((width, height))?;
         if pixels.len() != 3 * count {
@@ -41,43 +42,45 @@ impl Picture {
         Ok(Self { width, height, pixels })
     }
 
-    /// Takes pixels of four channels and drops the transparency.
+    /// Creates a picture from pixels of four channels and drops the alpha channel.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    ///
+    /// As for [`Self::new`].
     pub fn from_rgba(width: usize, height: usize, pixels: &[u8]) -> Result<Self> {
         let rgb = pixels.chunks_exact(4).flat_map(|pixel| pixel.iter().take(3).copied()).collect();
         Self::new(width, height, rgb)
     }
 
-    /// Width and height in pixels.
+    /// Returns width and height in pixels.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         (self.width, self.height)
     }
 }
 
-/// How many tokens a picture of any shape may become.
+/// The number of tokens of a picture of any shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget(usize);
 
 impl Budget {
-    /// What Gemma 4 was trained with most.
+    /// The number most used in Gemma 4's training.
     pub const USUAL: Self = Self(280);
-    /// The largest that Gemma 4 was trained with.
+    /// The largest number in Gemma 4's training.
     pub const LARGEST: Self = Self(1120);
     const KNOWN: [usize; 5] = [70, 140, 280, 560, 1120];
 
-    /// The most tokens.
+    /// Returns the maximum number of tokens.
     #[must_use]
     pub fn tokens(self) -> usize {
         self.0
     }
 
-    /// One of the sizes that Gemma 4 was trained with.
+    /// Returns one of the numbers in Gemma 4's training.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for any other number.
+    ///
+    /// Returns `INVALID_ARGUMENT` for any other number.
     pub fn new(tokens: usize) -> Result<Self> {
         if Self::KNOWN.contains(&tokens) {
             return Ok(Self(tokens));
@@ -86,18 +89,19 @@ impl Budget {
     }
 }
 
-/// A picture in the size that a tower takes.
+/// A picture in the size that a tower reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     picture: Picture,
 }
 
 impl Prepared {
-    /// Resizes a picture as the tower was trained: stretched to a square for Gemma 3, to about
+    /// Resizes a picture as in the tower's training: stretched to a square for Gemma 3, to about
     /// its own shape within the budget for Gemma 4.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where the shape is too extreme.
+    ///
+    /// Returns `INVALID_ARGUMENT` with code `PICTURE_INVALID` for an extreme aspect ratio.
     pub fn new(picture: &Picture, config: &VisionConfig, budget: Budget) -> Result<Self> {
         let (width, height) = size_for(picture.size(), config, budget)?;
         let filter = filter_of(config);
@@ -105,19 +109,19 @@ impl Prepared {
         Ok(Self { picture: Picture::new(width, height, pixels)? })
     }
 
-    /// Width and height in pixels.
+    /// Returns width and height in pixels.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         self.picture.size()
     }
 
-    /// The bytes by which two pictures are known to be the same to a tower.
+    /// Returns the bytes that identify a picture for a tower.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.picture.pixels
     }
 
-    /// How many tokens it becomes.
+    /// Returns its number of tokens.
     #[must_use]
     pub fn tokens(&self, config: &VisionConfig) -> usize {
         let unit = config.unit();
@@ -148,7 +152,7 @@ impl Prepared {
     }
 }
 
-/// A picture whose rows come one after the other, of which only what the tower takes is held.
+/// A picture whose rows arrive one after the other, and which stores only the resized result.
 pub struct Incoming {
     from: (usize, usize),
     to: (usize, usize),
@@ -162,26 +166,28 @@ impl std::fmt::Debug for Incoming {
 }
 
 impl Incoming {
-    /// A picture of this size, of which nothing has come.
+    /// Creates a picture of this size without rows.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where a side is 0, there are too many pixels,
-    /// or the shape is too extreme.
+    ///
+    /// Returns `INVALID_ARGUMENT` with code `PICTURE_INVALID` if a side is 0, there are too many
+    /// pixels, or the aspect ratio is extreme.
     pub fn new(from: (usize, usize), config: &VisionConfig, budget: Budget) -> Result<Self> {
         pixel_count(from)?;
         let to = size_for(from, config, budget)?;
         Ok(Self { from, to, resizer: Resizer::new(from, to, filter_of(config)) })
     }
 
-    /// Takes the next whole rows. The transparency is dropped. \[rows, width, 4\]
+    /// Takes the next complete rows. The alpha channel is dropped. \[rows, width, 4\]
     pub fn rows(&mut self, rgba: &[u8]) {
         self.resizer.rows(rgba, 4);
     }
 
-    /// The picture as the tower takes it.
+    /// Returns the picture in the tower's size.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where rows are missing or too many.
+    ///
+    /// Returns `INVALID_ARGUMENT` with code `PICTURE_INVALID` if there are missing or extra rows.
     pub fn finish(self) -> Result<Prepared> {
         let (rows, height) = (self.resizer.row_count(), self.from.1);
         if rows != height {
@@ -191,10 +197,11 @@ impl Incoming {
     }
 }
 
-/// How many tokens a picture of this size becomes.
+/// Returns the number of tokens of a picture of this size.
 ///
 /// # Errors
-/// As [`Incoming::new`].
+///
+/// As for [`Incoming::new`].
 pub fn tokens_of(from: (usize, usize), config: &VisionConfig, budget: Budget) -> Result<usize> {
     pixel_count(from)?;
     let (width, height) = size_for(from, config, budget)?;
@@ -224,8 +231,8 @@ fn pixel_count((width, height): (usize, usize)) -> Result<usize> {
     })
 }
 
-/// The largest size of about the same shape whose sides are whole units within the budget; small
-/// pictures are enlarged.
+/// Returns the largest size of about the same shape whose sides are whole units within the budget;
+/// small pictures are enlarged.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -260,8 +267,8 @@ mod tests {
     use super::{Budget, Picture, fitted};
 
     #[test]
-    fn sizes_are_those_of_the_reference() {
-        // Worked out by hand from the published rule.
+    fn sizes_agree_with_the_reference() {
+        // Computed by hand from the published rule.
         for (from, budget, to) in [
             ((768, 768), 280, (768, 768)),
             ((1, 1), 280, (768, 768)),
@@ -282,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_in_bands_is_the_same_picture() {
+    fn a_picture_in_bands_equals_the_whole_picture() {
         use super::{Incoming, Prepared, tokens_of};
         use crate::testing::{Random, TinyTower};
         let mut random = Random(7);
@@ -313,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_do_not_fit_are_refused() {
+    fn bytes_that_do_not_match_the_size_are_rejected() {
         for (width, height, bytes) in [(0, 1, 0), (1, 1, 4), (2, 2, 11), (usize::MAX, 2, 6)] {
             let error = Picture::new(width, height, vec![0; bytes]).unwrap_err();
             assert_eq!(error.code.as_deref(), Some("PICTURE_INVALID"));

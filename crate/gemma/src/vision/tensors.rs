@@ -1,4 +1,4 @@
-//! Where the weights of a tower are in its file.
+//! Finds the weights of a tower in its file.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::gguf::Gguf;
 use crate::source::Source;
 use crate::weights::{Tensor, missing_tensor};
 
-/// An open `mmproj` file whose every weight was found with the right shape.
+/// An open `mmproj` file whose weights were all found with the right shape.
 #[derive(Clone, Debug)]
 pub struct VisionModel {
     /// The tower's sizes.
@@ -22,7 +22,8 @@ impl VisionModel {
     /// Opens an `mmproj` file.
     ///
     /// # Errors
-    /// `MMPROJ_INVALID`, `MMPROJ_UNSUPPORTED` and the codes of any model file.
+    ///
+    /// Returns `MMPROJ_INVALID`, `MMPROJ_UNSUPPORTED` and the codes of any model file.
     pub async fn open(sources: Vec<Rc<dyn Source>>) -> Result<Self> {
         let gguf = Gguf::open(sources).await?;
         let config = VisionConfig::read(&gguf)?;
@@ -30,14 +31,14 @@ impl VisionModel {
         Ok(Self { config, gguf: Rc::new(gguf), tensors })
     }
 
-    /// How many bytes the file has.
+    /// Returns the size of the file in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.gguf.size()
     }
 }
 
-/// `clamp(W · clamp(x) + b)`, of which bias and clamps may be absent.
+/// `clamp(W · clamp(x) + b)`, where bias and clamps are optional.
 #[derive(Clone, Debug)]
 pub(super) struct LinearTensors {
     pub(super) weight: Tensor,
@@ -140,7 +141,7 @@ impl Finder<'_> {
         let norm = |part: &str, width| self.norm(&name(part), width, is_gemma3);
         let linear = |part: &str, rows, columns| self.linear(&name(part), rows, columns, is_gemma3);
         let of_gemma4 = |part: &str, width| (!is_gemma3).then(|| norm(part, width)).transpose();
-        // Older converters exchanged the names of the two matrices.
+        // Older converters swapped the names of the two matrices.
         let is_exchanged = hidden != width
             && self.first_size(&name("ffn_up.weight")) == Some(hidden as u64)
             && is_gemma3;
@@ -166,7 +167,8 @@ impl Finder<'_> {
         })
     }
 
-    /// Pixels of a patch are in the order of channels, rows, columns whatever the file calls them.
+    /// Pixels of a patch are in the order of channels, rows, columns, whatever the file's
+    /// dimensions are called.
     fn patch(&self, is_flat: bool) -> Result<LinearTensors> {
         let VisionConfig { projector, width, patch, .. } = *self.config;
         let name = "v.patch_embd.weight";

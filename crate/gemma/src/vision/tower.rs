@@ -1,4 +1,4 @@
-//! The tower over any arithmetic: the order of the work, and all of it that is not products.
+//! The tower for any arithmetic: the order of operations, and everything except products.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -14,23 +14,23 @@ use crate::cpu::Pause;
 use crate::gguf::Gguf;
 use crate::weights::{Tensor, damaged};
 
-/// Patches that go through a layer together.
+/// The number of patches that go through a layer together.
 const SLAB: usize = 32;
-/// Of them, those that look at all others before a pause.
+/// The number of patches whose attention is computed before a pause.
 const QUERIES: usize = 8;
 /// Of the angles along each axis.
 const ROPE_BASE: f64 = 100.0;
 /// Of Gemma 4's norms without a tower.
 const UNIFIED_EPSILON: f32 = 1e-5;
 
-/// Products and attention: what takes the time.
+/// Products and attention, which take most of the time.
 pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     type Matrix: std::fmt::Debug;
 
     /// Reads a matrix.
     async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self::Matrix>;
 
-    /// Takes a matrix of numbers. \[rows, columns\]
+    /// Creates a matrix from numbers. \[rows, columns\]
     fn dense(values: &[f32], rows: usize, columns: usize) -> Result<Self::Matrix>;
 
     /// W·x for each vector. \[vectors, columns\] in, \[vectors, rows\] out.
@@ -40,7 +40,7 @@ pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     fn attend(queries: &[f32], keys: &[f32], values: &[f32], heads: Heads, out: &mut [f32]);
 }
 
-/// How a vector falls into heads.
+/// The division of a vector into heads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heads {
     pub(crate) count: usize,
@@ -68,7 +68,7 @@ struct Linear<A: Arithmetic> {
     matrix: A::Matrix,
     rows: usize,
     bias: Option<Vec<f32>>,
-    /// Lowest and highest input, lowest and highest output.
+    /// Minimum and maximum of the input, minimum and maximum of the output.
     clamp: Option<[f32; 4]>,
 }
 
@@ -88,7 +88,7 @@ struct Layer<A: Arithmetic> {
     after_ffn: Option<Norm>,
 }
 
-/// Lets others run between slabs.
+/// Yields to other tasks between slabs.
 struct Paused(Pause);
 
 impl std::fmt::Debug for Paused {
@@ -180,7 +180,7 @@ impl<A: Arithmetic> Tower<A> {
         Ok(PictureRows { width: self.config.outputs, values })
     }
 
-    /// Patches with their positions. \[patches, width\]
+    /// Embeds patches with their positions. \[patches, width\]
     async fn embed(&self, picture: &Prepared) -> Result<Vec<f32>> {
         let (columns, rows) = picture.grid(&self.config);
         let (width, pixels) = (self.config.width, self.config.pixels());
@@ -246,7 +246,8 @@ impl<A: Arithmetic> Tower<A> {
                     norm.apply(&mut queries, heads.dim);
                     turn(&mut queries, heads, slab * SLAB, columns);
                 }
-                // Only these scores are scaled: where heads are normed, their weights do it.
+                // Only these scores are scaled: if heads are normalised, the weights of the norms
+                // do it.
                 None => {
                     #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
                     let scale = 1.0 / (heads.dim as f32).sqrt();
@@ -448,7 +449,7 @@ async fn read_clamp(gguf: &Gguf, tensors: &[Tensor; 4]) -> Result<[f32; 4]> {
         .with_code("MODEL_DAMAGED"))
 }
 
-/// Turns heads by the column of their patch in the first half, and by its row in the second.
+/// Rotates heads by the column of their patch in the first half, and by its row in the second.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
