@@ -493,7 +493,8 @@ proptest! {
     /// Random digits and separators.
     #[test]
     fn no_row_of_digits_panics(
-        text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20).prop_map(|it| it.concat())
+        text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20)
+            .prop_map(|it| it.concat())
     ) {
         found(&text);
     }
@@ -502,7 +503,8 @@ proptest! {
     /// scanning agree.
     #[test]
     fn positions_are_valid(
-        text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12).prop_map(|it| it.concat())
+        text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12)
+            .prop_map(|it| it.concat())
     ) {
         let mut end = 0;
         let spans = super::spans_in(&text);
