@@ -314,6 +314,7 @@ describe('evaluations', () => {
     ])
       assert.throws(() => parseCases(text), { status: 'INVALID_ARGUMENT' }, text)
     assert.equal(parseCases('// sums\r\n{"prompt":"a","expected":"b"}\n\n').length, 1)
+    assert.equal(parseCases('\uFEFF{"prompt":"a","expected":"b"}\r\n').length, 1)
   })
 })
 

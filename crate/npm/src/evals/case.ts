@@ -29,7 +29,9 @@ export interface EvalCase extends Pick<
  */
 export function parseCases(text: string): EvalCase[] {
   const cases: EvalCase[] = []
-  text.split(/\r?\n/).forEach((line, index) => {
+  // Editors on Windows begin a file with a byte order mark.
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
+  lines.forEach((line, index) => {
     if (line.trim() === '' || line.trimStart().startsWith('//')) return
     let found: unknown
     try {

@@ -96,16 +96,17 @@ function partOf(
       return encoded(value, type).then((media) => ({ media }))
     }
     case 'tool-call': {
-      const { callID, name, arguments: input } = objectOf(item.value)
+      const { callID, callId, name, arguments: input } = objectOf(item.value)
       if (role !== 'assistant') throw new TypeError('only the assistant calls tools')
-      return { toolRequest: { name: String(name), input: argumentsOf(input), ref: refOf(String(callID)) } }
+      return { toolRequest: { name: String(name), input: argumentsOf(input), ref: refOf(String(callID ?? callId)) } }
     }
     case 'tool-response': {
+      if (role !== 'user') throw new TypeError('only the user sends results of tools')
       if (!inputs.has('tool-response')) throw notSupported('results of tools need expectedOutputs with tool-call')
-      const { callID, name, result, errorMessage } = objectOf(item.value)
+      const { callID, callId, name, result, errorMessage } = objectOf(item.value)
       // eslint-disable-next-line @typescript-eslint/no-base-to-string -- a page may pass an Error
       const output = errorMessage === undefined ? resultOf(result) : { error: String(errorMessage) }
-      return { toolResponse: { name: String(name), output, ref: refOf(String(callID)) } }
+      return { toolResponse: { name: String(name), output, ref: refOf(String(callID ?? callId)) } }
     }
     case undefined:
     default:
@@ -113,25 +114,46 @@ function partOf(
   }
 }
 
-/** A result is a list of content; a page may pass a plain value. */
+/** A result is a list of content; a page may pass a plain value. It is copied, because the page may change it. */
 function resultOf(result: unknown): unknown {
-  const list = Array.isArray(result) ? (result as Array<{ type?: unknown; value?: unknown } | null>) : undefined
-  return list?.every((item) => item?.type === 'text') === true
-    ? list.map((item) => String(item?.value)).join('')
-    : (result ?? null)
+  const list = Array.isArray(result) ? (result as Array<{ type?: unknown; value?: unknown } | null>) : []
+  if (list.some((item) => item?.type === 'image' || item?.type === 'audio'))
+    throw notSupported('a result of a tool may hold no picture and no sound')
+  const isText = Array.isArray(result) && list.every((item) => item?.type === 'text')
+  if (!isText) return copied(result ?? null, 'a result')
+  return list.map((item) => textOf(copied(item?.value, 'a result'))).join('')
 }
 
-/** Returns the arguments of a call, copied: an object with a JSON form. */
-function argumentsOf(given: unknown = {}): object {
-  let copy: unknown
-  try {
-    copy = JSON.parse(JSON.stringify(given ?? {}))
-  } catch {
-    copy = undefined
-  }
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** The arguments of a call, copied: an object that JSON can hold. */
+function argumentsOf(given: unknown): object {
+  const copy = copied(given ?? {}, 'the arguments of a call')
   if (typeof copy !== 'object' || copy === null || Array.isArray(copy))
-    throw exception('DataError', 'the arguments of a call must be an object without cycles')
+    throw exception('DataError', 'the arguments of a call must be an object')
   return copy
+}
+
+/** What JSON can hold, copied; a cycle, a function, a bigint or an object of the platform is a DataError. */
+function copied(value: unknown, what: string): unknown {
+  const isForeign = (it: unknown): boolean =>
+    typeof it === 'function' ||
+    typeof it === 'symbol' ||
+    (typeof it === 'object' && it !== null && !/^\[object (Object|Array)\]$/.test(Object.prototype.toString.call(it)))
+  let isWhole = true
+  let json: string | undefined
+  try {
+    json = JSON.stringify(value, (_, it: unknown) => {
+      isWhole &&= !isForeign(it)
+      return it
+    })
+  } catch {
+    json = undefined
+  }
+  if (json === undefined || !isWhole) throw exception('DataError', `${what} must be what JSON can hold, without cycles`)
+  return JSON.parse(json)
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

@@ -223,7 +223,9 @@ export class Session {
     const calls = toolRequests.map(({ name, input, ref }): PromptContent => {
       const callID = `call_${randomId()}`
       if (ref !== undefined) this.#references.set(callID, ref)
-      return { type: 'tool-call', value: { callID, name, arguments: input ?? {} } }
+      const value = { callID, name, arguments: input ?? {} }
+      // Chromium's newer name; not enumerable, so that stored calls have one id.
+      return { type: 'tool-call', value: Object.defineProperty(value, 'callId', { value: callID }) }
     })
     return [...(text === '' ? [] : [{ type: 'text' as const, value: text }]), ...calls]
   }
