@@ -1,13 +1,11 @@
-//! What a token and a prompt ask of a real GPU, by the dispatches of the pass itself: models as
-//! large as real ones without weights, so that it takes seconds on any machine.
+//! Estimates the work of a token and of a prompt on real GPUs from the dispatches of the pass
+//! itself. Models have real sizes and no weights, so this takes seconds on any machine.
 //!
-//! ```text
-//! cargo run --release -p hybridge-gemma --example roofline -- [--shape 1b] [--body q4_k]
-//!     [--context 512] [--plan lanes16] [--kernels FOLDER]
-//! ```
+//! ·
 //!
-//! Counts are exact. Times are a model of GPUs that are not here (`gpu::roofline::Adapter`), right
-//! within a factor of 1.5 at best: they order changes, and prove nothing.
+//! Counts are exact. Times are modelled for GPUs that are not available here
+//! (`gpu::roofline::Adapter`), and correct within a factor of 1.5 at best: use them to compare
+//! changes.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -21,7 +19,7 @@ use hybridge_gemma::gpu::{AdapterFacts, Device, Options, Plan};
 use hybridge_gemma::quant::Encoding;
 use hybridge_gemma::testing::{Synthetic, SyntheticShape};
 
-/// Tokens of the prompt.
+/// The number of tokens of the prompt.
 const PROMPT: usize = 512;
 
 struct Asked {
@@ -29,7 +27,7 @@ struct Asked {
     body: Option<Encoding>,
     context: u32,
     plan: Option<String>,
-    /// Where the kernels' text goes.
+    /// The folder for the kernels' text.
     kernels: Option<String>,
 }
 
@@ -38,7 +36,7 @@ fn main() -> ExitCode {
         Ok(text) => (text, ExitCode::SUCCESS),
         Err(error) => (format!("{error}\n"), ExitCode::FAILURE),
     };
-    // A failed write to standard output has no reader left.
+    // If writing to standard output fails, nobody reads the output any more.
     let _ = write!(std::io::stdout(), "{text}");
     code
 }
@@ -123,7 +121,7 @@ async fn report(asked: &Asked) -> Result<String> {
         text += "| modelled | greedy tok/s | sampled tok/s | of bandwidth | waits, 512 tokens |\n";
         text += "|---|--:|--:|--:|--:|\n";
         for adapter in Adapter::ALL {
-            // Greedy steps are sent ahead; sampled ones wait for the choice.
+            // Greedy steps are submitted early; sampled ones wait for the choice.
             let greedy = adapter.milliseconds(&greedy).max(adapter.round_trip / 2.0);
             let sampling = adapter.milliseconds(&sampled) + adapter.round_trip;
             let prompt = Prompt::of(&pass, PROMPT, adapter.rate * 1e9, adapter.round_trip);
@@ -142,7 +140,7 @@ async fn report(asked: &Asked) -> Result<String> {
     Ok(text)
 }
 
-/// A plan that some adapter may run, though not this one.
+/// A plan for other adapters than this one.
 fn plan_of(name: &str, facts: &AdapterFacts) -> Result<Plan> {
     let any = AdapterFacts {
         software: false,

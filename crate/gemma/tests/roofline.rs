@@ -1,7 +1,8 @@
-//! What a token and a prompt cost on a real GPU, counted on models of real sizes without weights.
+//! The cost of a token and of a prompt on a real GPU, counted on models of real sizes without
+//! weights.
 //!
-//! Lines say what is true today, so that every change of a kernel is seen here. What is still short
-//! of what must be is listed in `ENGINE.md`.
+//! The expected lines are the current state, so that every change of a kernel shows here.
+//! `ENGINE.md` lists the figures that do not meet their goals yet.
 #![cfg(feature = "gpu")]
 
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use hybridge_gemma::gpu::{Device, KernelPass, Options};
 use hybridge_gemma::testing::{Synthetic, SyntheticShape};
 use pollster::block_on;
 
-/// As real GPUs get it, within the binding that each of them has.
+/// The options for real GPUs, within each one's binding limit.
 fn opened(name: &str) -> KernelPass {
     let shape = SyntheticShape::named(name).unwrap();
     let model = block_on(Model::open(vec![Rc::new(Synthetic::new(&shape))])).unwrap();
@@ -49,7 +50,7 @@ fn check(name: &str, expected: &str) {
 }
 
 #[test]
-fn a_token_of_270m_costs_this() {
+fn a_token_of_270m_has_this_cost() {
     check(
         "270m",
         "96 dispatches of 18 layers; 1280 invocations and 83 % of lanes at least; \
@@ -58,7 +59,7 @@ fn a_token_of_270m_costs_this() {
 }
 
 #[test]
-fn a_token_of_1b_costs_this() {
+fn a_token_of_1b_has_this_cost() {
     check(
         "1b",
         "138 dispatches of 26 layers; 2304 invocations and 90 % of lanes at least; \
@@ -67,7 +68,7 @@ fn a_token_of_1b_costs_this() {
 }
 
 #[test]
-fn a_token_of_4b_costs_this() {
+fn a_token_of_4b_has_this_cost() {
     check(
         "4b",
         "184 dispatches of 34 layers; 5120 invocations and 100 % of lanes at least; \
@@ -76,7 +77,7 @@ fn a_token_of_4b_costs_this() {
 }
 
 #[test]
-fn a_token_of_newer_networks_costs_this() {
+fn a_token_of_newer_networks_has_this_cost() {
     check(
         "4-e2b",
         "257 dispatches of 35 layers; 512 invocations and 100 % of lanes at least; \
@@ -89,9 +90,9 @@ fn a_token_of_newer_networks_costs_this() {
     );
 }
 
-/// A step reads the model once: weights, and keys and values of what is seen.
+/// A step reads the model once: all weights, and the visible keys and values.
 #[test]
-fn bytes_are_those_of_weights_and_keys() {
+fn bytes_are_weights_and_keys() {
     let pass = opened("270m");
     let (near, far) = (Token::of(&pass, 0, false).bytes(), Token::of(&pass, 4095, false).bytes());
     let weights = pass.weight_bytes();

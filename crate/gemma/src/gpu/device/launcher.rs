@@ -41,7 +41,7 @@ pub(crate) enum Grid {
     Queries { each: u32, heads: u32, window: u32 },
     /// A constant number in x, and one layer for each token in z.
     Layers(u32),
-    /// Spans of keys across x, kv heads across y. A window of 0 has no limit.
+    /// Spans of keys across x, kv heads across y. A window of 0 means no limit.
     Spans { heads: u32, window: u32 },
     /// Keys in x, heads in y, tokens in z. A window of 0 means no limit.
     Keys { per_group: u32, heads: u32, window: u32, both_ways: bool },
@@ -118,7 +118,7 @@ impl Grid {
 pub(crate) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
 
 impl Kernels {
-    /// The text of a dispatch's kernel.
+    /// Returns the text of a dispatch's kernel.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn text_of(&self, dispatch: &Dispatch) -> Option<String> {
         let kernels = self.0.borrow();
@@ -126,7 +126,7 @@ impl Kernels {
         found.next().map(|(text, _)| text.clone())
     }
 
-    /// Whether one of them turned out to be invalid.
+    /// Forgets all kernels, because one of them turned out to be invalid.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().clear();
     }
@@ -161,17 +161,17 @@ impl Dispatch {
         Self { work, ..self }
     }
 
-    /// Its kernel's name.
+    /// Returns its kernel's name.
     pub(crate) fn label(&self) -> &'static str {
         self.kernel.label
     }
 
-    /// What its kernel says of itself.
+    /// Returns its kernel's profile.
     pub(crate) fn profile(&self) -> &Profile {
         &self.kernel.profile
     }
 
-    /// Invocations at one point of the sequence.
+    /// Returns the number of invocations at a position of the sequence.
     pub(crate) fn invocations(&self, progress: Progress) -> u64 {
         let groups = self.grid.at(progress).map(u64::from);
         groups.iter().product::<u64>() * u64::from(self.kernel.workgroup)

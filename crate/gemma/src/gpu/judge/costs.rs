@@ -31,8 +31,8 @@ pub(crate) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
         let options = Options { plan, ..Options::USUAL };
         decoding_is_cheap_with(device, tiny, options, 9, 5).await?;
     }
-    // Where products make their vectors themselves. Matrices of several encodings may take more
-    // bindings than a browser gives.
+    // Products that compute their vectors themselves. Matrices of several encodings may take more
+    // bindings than a browser allows.
     if tiny.name != "q4_0" {
         return Ok(());
     }

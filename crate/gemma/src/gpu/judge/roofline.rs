@@ -1,5 +1,5 @@
-//! What a token and a prompt cost, as the dispatches of a pass say themselves. Counts are exact;
-//! [`Adapter`] turns them into estimates of a GPU that is not here.
+//! The cost of a token and of a prompt, from the profiles of a pass's dispatches. Counts are exact;
+//! [`Adapter`] turns them into estimates for GPUs that are not available here.
 
 use hybridge_core::Result;
 
@@ -11,49 +11,50 @@ use crate::gpu::pass::portions::Portions;
 use crate::gpu::{Device, KernelPass, Options};
 use crate::weights::Model;
 
-/// One dispatch of a decoded token.
+/// A dispatch of a decoded token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
     /// The kernel's name.
     pub label: &'static str,
-    /// Invocations that are started.
+    /// The number of invocations.
     pub invocations: u64,
-    /// Turns of one of them, one behind the other.
+    /// The number of consecutive loop iterations of one invocation.
     pub steps: u32,
-    /// Bytes of weights, keys or values that are read.
+    /// The number of bytes of weights, keys or values that it reads.
     pub bytes: u64,
-    /// Bytes that all invocations request at once.
+    /// The number of bytes that all invocations request at once.
     pub in_flight: u64,
-    /// Share of its lanes that have work.
+    /// The fraction of its lanes that have work.
     pub lanes: f64,
     /// Whether it multiplies a matrix.
     pub is_product: bool,
 }
 
-/// What a decoded token costs.
+/// The cost of a decoded token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
-    /// In order.
+    /// The dispatches, in order.
     pub dispatches: Vec<Cost>,
-    /// Layers of the network.
+    /// The number of layers of the network.
     pub layers: usize,
 }
 
-/// What a prompt costs.
+/// The cost of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prompt {
-    /// Kernels started.
+    /// The number of kernels started.
     pub dispatches: u64,
-    /// Submissions that are waited for.
+    /// The number of submissions whose end is awaited.
     pub waits: u32,
-    /// Milliseconds at the rate that was assumed, without the waits.
+    /// Milliseconds at the assumed rate, without the waits.
     pub milliseconds: f64,
 }
 
-/// A pass of any size whose matrices are empty: made in a moment, and only to be counted.
+/// Creates a pass of any size with empty matrices, quickly, only to count its dispatches.
 ///
 /// # Errors
-/// As loading.
+///
+/// Returns errors of loading.
 pub async fn empty(
     device: &Device,
     model: &Model,
@@ -63,7 +64,7 @@ pub async fn empty(
     KernelPass::load(device, model, capacity, Options { empty: true, ..options }).await
 }
 
-/// The text of each kernel of a sampled token, named by what it does.
+/// Returns the text of each kernel of a sampled token, named by its purpose.
 #[must_use]
 pub fn kernels(device: &Device, pass: &KernelPass) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
@@ -79,7 +80,7 @@ pub fn kernels(device: &Device, pass: &KernelPass) -> Vec<(String, String)> {
 }
 
 impl Token {
-    /// Of a token at this position; `keep_many` where it is sampled.
+    /// Returns the cost of a token at this position; with `keep_many` of a sampled one.
     #[must_use]
     pub fn of(pass: &KernelPass, position: u32, keep_many: bool) -> Self {
         let progress = Progress { position, tokens: 1 };
@@ -87,13 +88,13 @@ impl Token {
         Self { dispatches, layers: layers(pass) }
     }
 
-    /// Bytes that are read.
+    /// Returns the number of bytes read.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.dispatches.iter().map(|it| it.bytes).sum()
     }
 
-    /// Each kind of dispatch once, with how many there are.
+    /// Returns each kind of dispatch once, and how often it occurs.
     #[must_use]
     pub fn kinds(&self) -> Vec<(Cost, usize)> {
         let mut kinds: Vec<(Cost, usize)> = Vec::new();
@@ -157,27 +158,27 @@ impl Prompt {
     }
 }
 
-/// A class of GPUs, by figures that others published. Nothing here was measured on one.
+/// A class of GPUs, by published figures. None of them was measured here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adapter {
     /// Its name.
     pub name: &'static str,
-    /// Gigabytes of memory a second.
+    /// Memory bandwidth in gigabytes a second.
     pub bandwidth: f64,
-    /// Microseconds that a request for memory takes.
+    /// The latency of a memory request in microseconds.
     pub latency: f64,
-    /// Microseconds between two dispatches of which one reads what the other wrote.
+    /// Microseconds between two dispatches of which one reads the other's output.
     pub dispatch: f64,
-    /// Microseconds that a turn of a loop takes which waits for memory near the arithmetic.
+    /// Microseconds of a loop iteration that waits for nearby memory.
     pub step: f64,
-    /// Milliseconds from a submission's end to the caller.
+    /// Milliseconds from the end of a submission to the caller.
     pub round_trip: f64,
-    /// 10⁹ multiply-adds a millisecond that reading a prompt achieves.
+    /// 10⁹ multiply-adds a millisecond when reading a prompt.
     pub rate: f64,
 }
 
 impl Adapter {
-    /// One for each class that people have.
+    /// One adapter for each common class.
     pub const ALL: [Self; 5] = [
         Self::new("M2", 100.0, 0.5, 5.0, 0.35),
         Self::new("RTX 4070", 504.0, 0.6, 2.5, 3.2),
@@ -196,9 +197,9 @@ impl Adapter {
         Self { name, bandwidth, latency, dispatch, step: 0.03, round_trip: 2.0, rate }
     }
 
-    /// Milliseconds that the GPU takes for a token: each dispatch waits for the one before it, and
-    /// takes as long as its bytes at the bandwidth that its requests in flight can fill, or its
-    /// longest chain of turns.
+    /// Returns the milliseconds that the GPU takes for a token. Each dispatch waits for the
+    /// previous one. It takes as long as its longest chain of iterations, or as reading its bytes
+    /// at the bandwidth that its requests in flight can use.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn milliseconds(&self, token: &Token) -> f64 {

@@ -168,7 +168,7 @@ suite! {
         async |device: &Device, tiny: &Tiny| {
             checks::conversations_go_on(device, NO_BARRIERS, tiny).await
         };
-    /// Their sampling.
+    /// Sampling with networks newer than Gemma 3.
     newer_draws_are_the_same: one_of(&["gemma4"]), async |device: &Device, tiny: &Tiny| {
         checks::draws_are_the_same(device, NO_BARRIERS, tiny).await
     };

@@ -1,23 +1,23 @@
-//! Where the vector of a single token's product comes from: from memory, or made by every workgroup
-//! anew out of what the dispatch before it left, which saves a dispatch.
+//! The source of the vector of a single token's product: memory, or every workgroup computes it
+//! again from the previous dispatch's output, which saves a dispatch.
 
 use crate::config::{Config, Layer};
 use crate::gpu::kernels::shader::{Access, Builder, Shape};
 use crate::gpu::kernels::{Adding, padded, to_f32, to_u32};
 use crate::quant::Rounding;
 
-/// Parts into which a head's keys are cut at most.
+/// The maximum number of parts into which a head's keys are split.
 pub(crate) const SPANS: u32 = 16;
-/// Keys of a part are a multiple of this.
+/// The number of keys in a part is a multiple of this.
 pub(crate) const BLOCK: u32 = 32;
 
-/// Where a product's vector comes from.
+/// The source of a product's vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Intake {
-    /// From memory.
+    /// Memory.
     Stored,
-    /// From the residual stream and a branch that is still to be added and normed. Bound behind the
-    /// record of the sequence: the stream, and the weights of both norms.
+    /// The residual stream, and a branch that is still to be added and normalised. The stream and
+    /// the weights of both norms are bound after the record of the sequence.
     Normed(Norming),
     /// From the spans of attention.
     Spans(Spans),
@@ -30,14 +30,14 @@ pub(crate) struct Norming {
     pub(crate) width: f32,
     pub(crate) epsilon: f32,
     pub(crate) adding: Adding,
-    /// The half of the stream that is read, as the quad at which it begins; the other is written.
+    /// The half of the stream to read, as its first quad; the other half is written.
     pub(crate) from: u32,
     pub(crate) to: u32,
-    /// The quad at which the second norm's weights begin.
+    /// The first quad of the second norm's weights.
     pub(crate) next: u32,
 }
 
-/// What the spans of attention are of.
+/// The shape of the spans of attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spans {
     heads: u32,
@@ -60,22 +60,22 @@ impl Norming {
 }
 
 impl Intake {
-    /// Whether it reads what a product's own input binding does not hold.
+    /// Whether the vector is read from the product's own input binding.
     pub(crate) fn is_stored(&self) -> bool {
         *self == Self::Stored
     }
 
-    /// Storage buffers beside the product's own.
+    /// The number of storage buffers besides the product's own.
     pub(crate) fn buffers(&self) -> u32 {
         if matches!(self, Self::Normed(_)) { 2 } else { 0 }
     }
 
-    /// Bytes of a workgroup's memory that it takes for vectors of so many quads.
+    /// The bytes of workgroup memory for vectors of `in_quads` quads.
     pub(crate) fn memory(&self, in_quads: u32) -> u32 {
         if self.is_stored() { 0 } else { 16 * in_quads }
     }
 
-    /// Turns of one invocation until the vector is there.
+    /// The number of loop iterations of one invocation until the vector is available.
     pub(crate) fn steps(&self, shape: Shape) -> u32 {
         let shares = |quads: u32| quads.div_ceil(shape.workgroup);
         match self {
@@ -85,7 +85,7 @@ impl Intake {
         }
     }
 
-    /// Declares what it binds behind the bindings so far.
+    /// Declares its bindings after the existing ones.
     pub(crate) fn bind(&self, builder: &mut Builder) {
         if matches!(self, Self::Normed(_)) {
             builder.bound(Access::Write, "stream: array<vec4<f32>>");

@@ -37,7 +37,7 @@ pub(crate) struct Shapes {
     pub(crate) attend: Shape,
     /// Work done once, by one workgroup.
     pub(crate) single: Shape,
-    /// What is done once for each slice of the vocabulary.
+    /// Work done once for each slice of the vocabulary.
     pub(crate) slice: Shape,
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn add(
 /// The projections of a layer besides queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Making {
-    /// None: an earlier layer's keys and values are read.
+    /// Nothing: the layer reads an earlier layer's keys and values.
     Nothing,
     /// Keys, which before their norm are also the values.
     Keys,
@@ -209,10 +209,10 @@ pub(crate) fn rope(
     (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
 }
 
-/// How a span of keys is spread: lanes share a key, and each has a quad of the values.
+/// The distribution of a span of keys: lanes share a key, and each has a quad of the values.
 pub(crate) const SPAN: Shape = Shape { workgroup: 128, lanes: 8 };
 
-/// Bytes of a workgroup's memory for a span of this layer; none where it fits no workgroup.
+/// Returns the bytes of workgroup memory for a span of this layer; `None` if it fits no workgroup.
 pub(crate) fn span_memory(layer: &Layer) -> Option<u32> {
     let (quads, fours) = (to_u32(layer.head_dim / 4), to_u32(layer.group().div_ceil(4)));
     let fits = layer.head_dim.is_multiple_of(8) && quads <= SPAN.workgroup;
@@ -257,7 +257,7 @@ impl View {
         builder
     }
 
-    /// Keys or values of every query head, each read for itself.
+    /// Returns the profile of reading the keys or values of every query head separately.
     fn reading(self, layer: &Layer) -> Profile {
         Profile {
             bytes_a_key: 4 * layer.query_width() as u64,
@@ -315,8 +315,8 @@ impl View {
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
     }
 
-    /// A single token's attention, a span of keys a workgroup. Bindings: projections, parts,
-    /// progress, norms, angles, keys, values.
+    /// A single token's attention, with one span of keys per workgroup. Bindings: projections,
+    /// parts, progress, norms, angles, keys, values.
     pub(crate) fn spans(
         self,
         config: &Config,
@@ -441,7 +441,7 @@ pub(crate) fn pick(vocabulary: usize, shape: Shape, picking: Picking) -> (Source
 }
 
 impl Picking {
-    /// Turns of one invocation.
+    /// Returns the number of loop iterations of one invocation.
     fn steps(self, vocabulary: usize, shape: Shape) -> u32 {
         let (count, length) = slicing(vocabulary);
         let (count, length) = (to_u32(count), to_u32(length));
@@ -451,8 +451,8 @@ impl Picking {
         if !self.keep_many {
             return best;
         }
-        // Four digits of a selection, each with its counts and the search for the bin; then those
-        // that are kept, and the ties.
+        // Four digits of a selection, each with its counts and the search for the bin; then the
+        // kept ones, and the ties.
         let digit = 256_u32.div_ceil(shape.workgroup) + if is_tree { 8 } else { 256 };
         let select = |of: u32| {
             let share = of.div_ceil(shape.workgroup);

@@ -42,7 +42,7 @@ pub(crate) struct Product {
     /// The offset of the first row's result.
     pub(crate) out_first: u32,
     pub(crate) ending: Ending,
-    /// Where a single token's vector comes from.
+    /// The source of a single token's vector.
     pub(crate) intake: Intake,
 }
 
@@ -126,7 +126,7 @@ impl Product {
         builder.profile(self.profile(plan, side, rounds));
         builder.input(rounding).piece(&self.place(side, gated));
         self.intake.write(&mut builder, rounding, self.in_quads);
-        // One plan rounds all vectors alike.
+        // A plan rounds all vectors in the same way.
         let vectors = if self.intake.is_stored() { None } else { rounding };
         if output_rounding.or(vectors).is_some() {
             builder.output_rounding(output_rounding.or(vectors));

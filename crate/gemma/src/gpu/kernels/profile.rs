@@ -1,25 +1,25 @@
-//! What a kernel says of itself beside its text: its loops, its loads and the bytes it reads.
+//! A kernel's cost: its loops, its loads and the bytes it reads.
 //!
-//! [`crate::gpu::judge::roofline`] adds them up for a list of dispatches, so that no second list of
-//! kernels can differ from the one that runs.
+//! [`crate::gpu::judge::roofline`] adds the costs of a list of dispatches, so that the estimates
+//! always describe the kernels that run.
 
-/// What one dispatch of a kernel does for a single token.
+/// The work of one dispatch of a kernel for a single token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
-    /// Turns of one invocation's loops, one behind the other, whatever the sequence.
+    /// The number of consecutive loop iterations of one invocation, independent of the sequence.
     pub(crate) steps: u32,
-    /// Such turns for every `keys` keys that are seen.
+    /// The number of further iterations for every `keys` visible keys.
     pub(crate) steps_for_keys: u32,
     pub(crate) keys: u32,
-    /// Bytes that are read, whatever the sequence.
+    /// The number of bytes read, independent of the sequence.
     pub(crate) bytes: u64,
-    /// Bytes for each key that is seen.
+    /// The number of bytes read for each visible key.
     pub(crate) bytes_a_key: u64,
-    /// Keys that are seen at most; 0 has no limit.
+    /// The maximum number of visible keys; 0 means no limit.
     pub(crate) window: u32,
-    /// Bytes of weights, keys or values that an invocation requests at once.
+    /// The number of bytes of weights, keys or values that an invocation requests at once.
     pub(crate) in_flight: u32,
-    /// Lanes with work and all lanes, over the turns of a loop.
+    /// Lanes with work and all lanes, over the iterations of a loop.
     pub(crate) lanes: [u32; 2],
     /// Whether it multiplies a matrix.
     pub(crate) is_product: bool,
@@ -42,17 +42,17 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// Of a kernel that reads so many bytes and takes so many turns.
+    /// Creates the profile of a kernel that takes `steps` iterations and reads `bytes`.
     pub(crate) fn of(steps: u32, bytes: u64) -> Self {
         Self { steps, bytes, ..Self::default() }
     }
 
-    /// Turns of one invocation where a token sees so many keys.
+    /// Returns the iterations of one invocation if `seen` keys are visible.
     pub(crate) fn steps_at(&self, seen: u32) -> u32 {
         self.steps + self.steps_for_keys * self.bounded(seen).div_ceil(self.keys.max(1))
     }
 
-    /// Bytes that are read there.
+    /// Returns the number of bytes read if `seen` keys are visible.
     pub(crate) fn bytes_at(&self, seen: u32) -> u64 {
         self.bytes + self.bytes_a_key * u64::from(self.bounded(seen))
     }

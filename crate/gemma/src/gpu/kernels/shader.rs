@@ -30,7 +30,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// A text that says nothing of what it costs.
+    /// Creates a text without a profile.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn plain(label: &'static str, text: String, accesses: Vec<Access>) -> Self {
         Self { label, text, accesses, workgroup: 1, profile: Profile::default() }
@@ -52,12 +52,12 @@ impl Shape {
         self.workgroup / self.lanes
     }
 
-    /// Turns of a loop over so many parts that an item's lanes share.
+    /// Returns the iterations of a loop over `parts` that an item's lanes share.
     pub(crate) fn turns(self, parts: u32) -> u32 {
         parts.div_ceil(self.lanes)
     }
 
-    /// Turns in which an item's lanes add up through workgroup memory.
+    /// Returns the number of steps in which an item's lanes are summed through workgroup memory.
     pub(crate) fn summing(self) -> u32 {
         if self.lanes > 8 { self.lanes.ilog2() } else { self.lanes - 1 }
     }
@@ -92,7 +92,7 @@ impl MatrixShape {
         units_of(self.columns as usize)
     }
 
-    /// Bytes of both planes for so many rows.
+    /// Returns the bytes of both planes for this number of rows.
     pub(crate) fn bytes_of(self, rows: u32) -> u64 {
         let units = self.units() * rows as usize;
         (self.format.code_bytes(units) + self.format.scale_bytes(units)) as u64
@@ -187,7 +187,7 @@ impl Builder {
         }
     }
 
-    /// The next binding, a storage buffer with this name and type.
+    /// Declares the next binding, a storage buffer with this name and type.
     pub(crate) fn bound(&mut self, access: Access, what: &str) -> &mut Self {
         let (at, mode) = (
             self.accesses.len(),
@@ -208,7 +208,7 @@ impl Builder {
         self.piece(include_str!("wgsl/sum_all.wgsl"))
     }
 
-    /// Which keys a token sees, and how they are cut into spans.
+    /// Declares which keys a token sees, and how they are split into spans.
     pub(crate) fn spans(&mut self) -> &mut Self {
         self.number("SPANS", SPANS)
             .number("BLOCK", BLOCK)
@@ -267,7 +267,7 @@ impl Builder {
         self
     }
 
-    /// What the kernel does for a single token.
+    /// Sets the kernel's profile.
     pub(crate) fn profile(&mut self, profile: Profile) -> &mut Self {
         self.profile = profile;
         self

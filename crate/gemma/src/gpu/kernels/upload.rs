@@ -47,7 +47,7 @@ pub(crate) struct Uploader {
     /// The maximum size of one binding in bytes.
     limit: u64,
     in_flight: usize,
-    /// Whether matrices stay zero: their sizes are wanted, and not what is in them.
+    /// Whether matrices stay zero, because only their sizes are needed.
     is_empty: bool,
     made: Vec<wgpu::Buffer>,
     weights: u64,
@@ -60,7 +60,7 @@ impl Uploader {
         Self { device, limit, in_flight: 0, is_empty: false, made: Vec::new(), weights: 0 }
     }
 
-    /// The same that reads no matrix of the file, where that is wanted.
+    /// Sets whether matrices stay zero instead of being read from the file.
     pub(crate) fn empty(mut self, is_empty: bool) -> Self {
         self.is_empty = is_empty;
         self
@@ -173,7 +173,7 @@ impl Uploader {
         self.filled("norms", &all)
     }
 
-    /// What stands in these buffers, one behind the other.
+    /// Returns the contents of these buffers, concatenated.
     pub(crate) fn side_by_side(&mut self, parts: &[&wgpu::Buffer]) -> Result<wgpu::Buffer> {
         let bytes: u64 = parts.iter().map(|part| part.size()).sum();
         let joined = self.values("norms", usize::try_from(bytes / 4).unwrap_or(usize::MAX))?;
@@ -246,7 +246,7 @@ impl Uploader {
     pub(crate) async fn shards(&mut self, model: &Model, tensor: &Tensor) -> Result<Vec<Shard>> {
         let row = Format::of(tensor.encoding).code_bytes(units_of(tensor.columns)) as u64;
         let most = usize::try_from(self.limit / row.max(1)).unwrap_or(usize::MAX).max(1);
-        // Of equal size: a short last one would occupy a corner of the GPU.
+        // Of equal size, because a short last one would occupy only a corner of the GPU.
         let each = tensor.rows.div_ceil(tensor.rows.div_ceil(most).max(1));
         let mut shards = Vec::new();
         for start in (0..tensor.rows).step_by(each.max(1)) {

@@ -16,8 +16,8 @@ pub(crate) struct Buffers {
     pub(crate) tokens: wgpu::Buffer,
     pub(crate) progress: wgpu::Buffer,
     pub(crate) residual: wgpu::Buffer,
-    /// A single token's residual: where products make their vectors, two halves, of which one is
-    /// read while the other is written.
+    /// A single token's residual. If products compute their vectors themselves, it has two halves,
+    /// of which one is read while the other is written.
     pub(crate) stream: wgpu::Buffer,
     /// The spans of a single token's attention.
     pub(crate) parts: wgpu::Buffer,

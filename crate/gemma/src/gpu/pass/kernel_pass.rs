@@ -71,7 +71,7 @@ impl KernelPass {
         let window = model.config.window();
         let ring = ring_slots(window, chunk.max(PAGE), capacity);
         let plan = options.plan(device);
-        // A CPU adapter would make a vector once for each of its small workgroups.
+        // A CPU adapter would compute a vector again for each of its small workgroups.
         let fuses = shapes != Shapes::SOFTWARE;
         let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false, fuses };
         let mut uploader =
@@ -133,15 +133,15 @@ impl KernelPass {
         }
     }
 
-    /// The dispatches of a decoded token, in order, of which the 64 largest logits are wanted or
-    /// only the likeliest token.
+    /// Returns the dispatches of a decoded token, in order; with `keep_many` they return the 64
+    /// largest logits, otherwise the likeliest token.
     #[cfg(any(test, feature = "testing"))]
     pub(in crate::gpu) fn token(&self, keep_many: bool) -> impl Iterator<Item = &Dispatch> {
         let pick = self.head.pick(Picking { keep_many, is_masked: false });
         [self.body(1), self.head.products(1), pick].into_iter().flatten()
     }
 
-    /// How it would read the first chunk of a prompt.
+    /// Returns the dispatches and the pace for the first chunk of a prompt.
     #[cfg(any(test, feature = "testing"))]
     pub(in crate::gpu) fn reading(&self) -> (&[Dispatch], Pace) {
         (self.body(2), self.pace)

@@ -46,7 +46,7 @@ pub(crate) struct Layout {
     pub(crate) chunk: usize,
     /// Whether attention is bidirectional.
     pub(crate) both_ways: bool,
-    /// Whether a single token's products make their vectors themselves, which saves dispatches
+    /// Whether a single token's products compute their vectors themselves, which saves dispatches
     /// where a workgroup's invocations run at once.
     pub(crate) fuses: bool,
 }
@@ -65,13 +65,13 @@ pub(crate) struct Network {
     row_of: Vec<usize>,
     /// Additions of networks newer than Gemma 3.
     pub(crate) added: Added,
-    /// What the next product of a single token has to add and norm.
+    /// The addition and norm left to a single token's next product.
     pub(super) waiting: Option<Waiting>,
     /// Which half of the stream holds a single token's residual.
     half: u32,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
-    /// The list for a whole pass.
+    /// The dispatches for a whole chunk.
     pub(crate) many: Vec<Dispatch>,
 }
 

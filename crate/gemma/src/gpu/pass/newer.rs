@@ -158,7 +158,7 @@ impl Network {
         self.many.push(many);
     }
 
-    /// The same, of other bindings for a single token.
+    /// Adds an exact product with different bindings for a single token.
     fn exact(
         &self,
         product: &Product,

@@ -22,8 +22,8 @@ pub struct Options {
     pub saved: Option<u64>,
     /// The plan of decoding; by default an exact one for the kind of adapter.
     pub plan: Option<Plan>,
-    /// Whether matrices stay zero, so that what a model of any size asks of a GPU can be counted
-    /// without its weights.
+    /// Whether matrices stay zero, so that the work of a model of any size can be counted without
+    /// its weights.
     pub empty: bool,
 }
 

@@ -71,7 +71,7 @@ impl Pace {
         }
     }
 
-    /// Takes note of a submission that took so long.
+    /// Records the duration of a submission.
     pub(crate) fn sent(&mut self, cost: u64, milliseconds: f64) {
         // Little work gives no estimate, unless it took too long.
         if cost >= self.budget / 2 || milliseconds > SUBMISSION {
@@ -79,7 +79,7 @@ impl Pace {
         }
     }
 
-    /// Takes note of a chunk that took so long.
+    /// Records the duration of a chunk.
     pub(crate) fn took(&mut self, tokens: usize, milliseconds: f64) {
         if tokens < self.tile || self.tile == self.most {
             return;

@@ -17,11 +17,11 @@ pub(crate) enum Pending {
     /// Hidden states of this many tokens.
     Hidden(u32),
     Logits,
-    /// Replaced by those of a step that was submitted early.
+    /// Overwritten by the logits of a step that was submitted early.
     LogitsOverwritten,
 }
 
-/// The GPU's own record, as far as it is known.
+/// The known part of the GPU's own record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) progress: Option<Progress>,

@@ -1,8 +1,8 @@
-// The largest allowed logit and its token, the largest logit of all, Σ exp relative to that, and whether anything was
-// no number.
+// The largest allowed logit and its token, the largest logit of all, Σ exp relative to that, and whether any logit was
+// not a number.
 struct Best { most: f32, token: u32, top: f32, sum: f32, wrong: u32 }
 fn nothing() -> Best { return Best(NOTHING, 0xffffffffu, NOTHING, 0.0, 0u); }
-// Of equally large ones the first token.
+// Of equal logits, the first token.
 fn better(a: Best, b: Best) -> Best {
     let is_b = b.most > a.most || (b.most == a.most && b.token < a.token);
     let top = max(a.top, b.top);

@@ -1,5 +1,5 @@
-// Each workgroup norms the vector for itself: x = (x₀ + rms(o) · w_post) · scale where there is one, h = rms(x) · w_next
-// where that is wanted. x₀ stands in one half of the stream; the first workgroup puts x into the other.
+// Each workgroup normalises the vector itself: x = (x₀ + rms(o) · w_post) · scale if there is one, h = rms(x) ·
+// w_next if needed. x₀ is in one half of the stream; the first workgroup writes x to the other.
 fn entered(i: u32, inner: f32) -> vec4<f32> {
     let x = stream[FROM + i] + branch[i] * inner * norms[i];
     if (SCALES) { return x * norms[QUADS].x; }

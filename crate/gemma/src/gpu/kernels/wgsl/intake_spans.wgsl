@@ -1,4 +1,4 @@
-// Each workgroup adds up the spans of attention for itself.
+// Each workgroup sums the spans of attention itself.
 fn mixed(i: u32, spans: u32) -> vec4<f32> {
     if (i >= HEADS * QUADS) { return vec4<f32>(); }
     let head = i / QUADS;

@@ -1,2 +1,2 @@
-// The vector stands in memory.
+// The vector is in memory.
 fn prepare(local: u32, is_first: bool) {}

@@ -1,5 +1,5 @@
-// LANES invocations share an item; those of one item stand at first, first + stride, …. Few are added one
-// behind the other, many by halves: a turn waits for workgroup memory.
+// LANES invocations share an item; those of one item are at first, first + stride, …. Few are summed sequentially,
+// many by halves: each step waits for workgroup memory.
 var<workgroup> shared_lanes: array<vec4<f32>, WORKGROUP>;
 fn sum_lanes(mine: vec4<f32>, local: u32, first: u32, stride: u32) -> vec4<f32> {
     workgroupBarrier();

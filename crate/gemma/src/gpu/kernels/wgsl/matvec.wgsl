@@ -9,7 +9,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     prepare(local, first == 0u);
     for (var turn = 0u; turn < ROUNDS; turn += 1u) {
         let team = min((first + turn) * (WORKGROUP / LANES) + local / LANES, TEAMS - 1u);
-        // The last token's, where there are more: logits are wanted for no other.
+        // The last of several tokens, the only one that needs logits.
         let total = totals(team, (progress.tokens - 1u) * TOKEN_WORDS, lane, local);
         if (lane == 0u) {
             let spot = place(team);

@@ -1,7 +1,6 @@
-// The likeliest allowed token, the logarithm of Σ exp(logit) over all, and where asked the KEEP largest allowed logits,
-// by one workgroup.
-// The KEEP largest stand in the KEEP slices with the largest maxima, so two selections among few thousand do.
-// Moves the sequence on: the next pass starts behind this one, with the likeliest token.
+// The likeliest allowed token, the logarithm of Σ exp(logit) over all, and on request the KEEP largest allowed logits,
+// by one workgroup. The KEEP largest are in the KEEP slices with the largest maxima, so two selections among a few
+// thousand are enough. Advances the sequence: the next pass starts after this one, with the likeliest token.
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [VOCABULARY]
 @group(0) @binding(1) var<storage, read> slices: array<vec4<u32>>; // [SLICES]
 @group(0) @binding(2) var<storage, read_write> progress: Step;
@@ -12,14 +11,14 @@
 const KEEP: u32 = 64u;
 const HEAD: u32 = 16u;
 
-// Where a workgroup has as many invocations as a digit has values, none works while the others wait.
+// If a workgroup has as many invocations as a digit has values, they all work in parallel.
 const TREE: bool = WORKGROUP == 256u;
 
 var<workgroup> bins: array<atomic<u32>, 256>;
 var<workgroup> chosen: array<u32, KEEP>; // slices
 var<workgroup> picked: array<u32, KEEP>; // tokens
 var<workgroup> taken: atomic<u32>;
-var<workgroup> found: vec2<u32>; // the digits so far, how many are still wanted
+var<workgroup> found: vec2<u32>; // the digits so far, and how many are still needed
 var<workgroup> best: array<Best, WORKGROUP>;
 var<workgroup> ties: array<u32, WORKGROUP>;
 
@@ -40,15 +39,15 @@ fn put(at: u32, i: u32, of_slices: bool) {
     if (of_slices) { chosen[at] = i; } else { picked[at] = token_of(i); }
 }
 
-// After four digits, `found.x` is the key of the last one that is kept.
+// After four digits, `found.x` is the key of the last kept one.
 fn count_digit(key: u32, prefix: u32, shift: u32) {
-    // Of the digits above only those that agree count; a shift by 32 is not defined.
+    // Only values with equal higher digits count; a shift by 32 is undefined.
     if (shift == 24u || (key >> (shift + 8u)) == prefix) { atomicAdd(&bins[(key >> shift) & 255u], 1u); }
 }
 fn find_digit(local: u32, prefix: u32, wanted: u32) {
     workgroupBarrier();
     if (TREE) {
-        // How many have this digit or a larger one.
+        // Counts the values with this digit or a larger one.
         for (var step = 1u; step < 256u; step *= 2u) {
             let more = atomicLoad(&bins[min(local + step, 255u)]);
             workgroupBarrier();
@@ -77,7 +76,7 @@ fn clear_bins(local: u32) {
     for (var i = local; i < 256u; i += WORKGROUP) { atomicStore(&bins[i], 0u); }
     workgroupBarrier();
 }
-// Σ of what the invocations before this one have.
+// Σ over the previous invocations.
 fn before(mine: u32, local: u32) -> u32 {
     ties[local] = mine;
     workgroupBarrier();
@@ -94,7 +93,7 @@ fn before(mine: u32, local: u32) -> u32 {
     }
     return ties[local] - mine;
 }
-// Chooses the largest `kept` of `count`, and of equal ones the first.
+// Selects the largest `kept` of `count`, and the first of equal ones.
 fn keep_largest(local: u32, count: u32, kept: u32, of_slices: bool) {
     var prefix = 0u;
     var wanted = kept;
@@ -159,12 +158,12 @@ fn main(@builtin(local_invocation_index) local: u32) {
     }
     if (!KEEP_MANY) { return; }
 
-    // The slices that can hold one of the largest, then the largest among their logits.
+    // The slices that may contain one of the largest, then the largest of their logits.
     let slices_kept = min(KEEP, SLICES);
     let kept = min(KEEP, VOCABULARY);
     keep_largest(local, SLICES, slices_kept, true);
     keep_largest(local, slices_kept * SLICE, kept, false);
-    // Tokens fit three bytes: four of them in three words.
+    // Tokens have three bytes, so three words hold four of them.
     for (var i = 4u * local; i < KEEP; i += 4u * WORKGROUP) {
         let a = picked[i];
         let b = picked[i + 1u];
@@ -175,7 +174,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
         result[to + 1u] = (b >> 8u) | (c << 16u);
         result[to + 2u] = (c >> 16u) | (d << 8u);
     }
-    // Where fewer are allowed than kept, the rest is marked by −∞.
+    // If fewer are allowed than kept, the rest is filled with −∞.
     for (var i = local; i < kept; i += WORKGROUP) {
         result[HEAD + i] = select(0xff800000u, bitcast<u32>(logits[min(picked[i], VOCABULARY - 1u)]), is_allowed(picked[i]));
     }

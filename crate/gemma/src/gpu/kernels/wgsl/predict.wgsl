@@ -3,7 +3,7 @@
 @group(0) @binding(0) var<storage, read> branch: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(1) var<storage, read_write> streams: array<vec4<f32>>; // [STREAMS, STREAM]
 @group(0) @binding(2) var<uniform> progress: Step;
-// [QUADS] each: of p; of the router; the router's STREAMS rows; of what comes next
+// [QUADS] each: of p; of the router; the router's STREAMS rows; of the next norm
 @group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> coefficients: array<f32>; // [STREAMS², STREAMS]
 @group(0) @binding(5) var<storage, read_write> normed: array<vec4<f32>>; // [tokens, QUADS]

@@ -2,7 +2,7 @@
 // in their slot of the cache. A layer without its own keys (KV_HEADS = 0) has queries only; if values are keys before
 // their norm, the heads of v are those of k. rope rotates the pairs (j, j + DIM/2) by an angle; cos and sin of position
 // 64a + b are computed from those of 64a and of b, so that two short tables, exact to f32, are enough for any context.
-@group(0) @binding(0) var<storage, read> input: array<f32>; // [tokens, IN_STRIDE]: heads of q, of k, of v if they are not those of k
+@group(0) @binding(0) var<storage, read> input: array<f32>; // [tokens, IN_STRIDE]: heads of q, of k, of v unless equal to k
 @group(0) @binding(1) var<storage, read_write> queries: array<f32>; // [tokens, QUERY_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> norms: array<f32>; // [2, DIM]

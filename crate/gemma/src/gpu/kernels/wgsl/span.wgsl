@@ -1,8 +1,9 @@
-// A single token's attention to a span of keys, for the heads of one kv head: a workgroup reads each key and each
-// value once for all of them. Queries are normed and turned here, and by who has the last span the new key, which it
-// puts into the cache beside its value. Results are not yet divided by their weights; `intake_spans.wgsl` adds them up.
-// rope turns the pairs (j, j + DIM/2) by an angle; cos and sin of position 64a + b come from those of 64a and of b.
-@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // heads of q, of k, of v if they are not those of k
+// A single token's attention to a span of keys, for the heads of one kv head: a workgroup reads each key and each value
+// once for all of them. It normalises and rotates the queries; the workgroup of the last span also computes the new
+// key, and stores it in the cache with its value. Results are not divided by their weights yet; `intake_spans.wgsl`
+// sums them. rope rotates the pairs (j, j + DIM/2) by an angle; cos and sin of position 64a + b come from those of 64a
+// and of b.
+@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // heads of q, of k, of v unless they equal those of k
 @group(0) @binding(1) var<storage, read_write> parts: array<vec4<f32>>; // [HEADS, SPANS, QUADS], then largest score and Σ exp of [HEADS, SPANS]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> norms: array<vec4<f32>>; // [2, QUADS]
@@ -10,7 +11,7 @@
 @group(0) @binding(5) var<storage, read_write> keys: array<vec4<f32>>; // [KV_HEADS, CAPACITY, QUADS]
 @group(0) @binding(6) var<storage, read_write> values: array<vec4<f32>>; // [KV_HEADS, CAPACITY, QUADS]
 
-// Heads go by four, one to a component.
+// Four heads at a time, one per component.
 const FOURS: u32 = (GROUP + 3u) / 4u;
 const HALF: u32 = QUADS / 2u;
 const PARTS: u32 = WORKGROUP / QUADS;
@@ -19,7 +20,7 @@ var<workgroup> query: array<vec4<f32>, 4 * FOURS * QUADS>;
 var<workgroup> weights: array<vec4<f32>, BLOCK * FOURS>;
 
 struct Turned { a: vec4<f32>, b: vec4<f32> }
-// Quads q and q + HALF of a head, turned by their angles.
+// Quads q and q + HALF of a head, rotated by their angles.
 fn turned(position: u32, q: u32, a: vec4<f32>, b: vec4<f32>) -> Turned {
     let coarse = position / 64u * QUADS + 2u * q;
     let fine = (COARSE + position % 64u) * QUADS + 2u * q;
@@ -117,7 +118,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         for (var i = local; i < BLOCK * FOURS; i += WORKGROUP) { weights[i] = exp(weights[i] - most[i % FOURS]); }
         workgroupBarrier();
-        // Invocations behind the last whole part repeat a share that does not count.
+        // Invocations after the last whole part repeat a share that does not count.
         for (var r = part; r < BLOCK; r += PARTS) {
             let v = values[(cache + (seen.x + min(first + r, end - 1u)) % CAPACITY) * QUADS + column];
             for (var f = 0u; f < FOURS; f += 1u) {
