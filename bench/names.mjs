@@ -1,10 +1,10 @@
 /**
- * How many names `redacting({ names })` finds with a real model, and what it takes for names wrongly:
+ * Measures how many names `redacting({ names })` finds with a real model, and its false alarms:
  *
  *   node bench/names.mjs MODEL.gguf [--texts 120] [--asks base|chat]
  *
- * Opt-in, as all that needs real weights. The texts are generated from a seed; every name in them is known. A name is
- * found if no word of it is left in what would be sent. A false alarm is a replaced range that touches no name.
+ * Opt-in, because it needs real weights. The texts are generated from a seed; every name in them is known. A name is
+ * found if the sent text contains no word of it. A false alarm is a replaced range that touches no name.
  */
 
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
@@ -83,7 +83,7 @@ const makers = {
   o: () => ['organisation', pick(organisations)],
 }
 
-/** A text with its names in order. Every fifth has none. */
+/** Returns a text with its names in order. Every fifth text has none. */
 function textOf(index) {
   if (index % 5 === 4) return { text: plain[Math.floor(index / 5) % plain.length], names: [] }
   const names = []
@@ -100,7 +100,7 @@ function textOf(index) {
   return { text, names }
 }
 
-/** The replaced ranges of a text, by what stands between them. */
+/** Returns the replaced ranges of a text, by comparing the parts between placeholders. */
 function replacedIn(text, sent) {
   const pieces = sent.split(/\[(PERSON|PLACE|ORGANISATION)_\d+\]/)
   const escape = (it) => it.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,4 +1,4 @@
-/** The names that a real model in the page finds, through `redacting` as an app calls it: see `bench/names.mjs`. */
+/** Finds names with a real model in the page, through `redacting` as an app uses it: see `bench/names.mjs`. */
 
 import { defineModel, gemmaModel, redacting } from '/hybridge/dist/index.js'
 
@@ -6,14 +6,14 @@ let gemma
 let ai
 let sent
 
-/** Loads the model that reads, with a model behind it that keeps what it is sent. `asks`: 'base' or 'chat'. */
+/** Loads the model that finds names, and a second model that records its request. `asks`: 'base' or 'chat'. */
 export async function load({ source, asks, device = 'cpu' }) {
   gemma = gemmaModel({ model: source, device, precision: 'fast', contextWindow: 2048, template: 'none' })
   await gemma.load()
   const names =
     asks === 'base'
       ? gemma
-      : // The words that a model with turns is asked in, joined to one text.
+      : // Joins the messages for a model with turns into one text.
         defineModel({
           name: 'joined',
           info: { inferenceSource: 'on_device' },
@@ -33,7 +33,7 @@ export async function load({ source, asks, device = 'cpu' }) {
   ai = redacting(spy, { names, detectors: [] })
 }
 
-/** What would have been sent of one text, and how long finding its names took. */
+/** Returns what would be sent for a text, and the time to find its names. */
 export async function send(text) {
   const start = performance.now()
   sent = undefined

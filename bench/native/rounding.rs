@@ -23,7 +23,7 @@ fn main() -> Result<()> {
             losses.insert(format!("{name} {kind}"), pollster::block_on(loss(name, rounding))?);
         }
     }
-    // If standard output is closed, nobody would read an error either.
+    // If standard output is closed, no reader is left to see an error.
     let _ = writeln!(std::io::stdout(), "{}", Value::Object(losses));
     Ok(())
 }

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(text) => (text, ExitCode::SUCCESS),
         Err(error) => (format!("{error}\n"), ExitCode::FAILURE),
     };
-    // If writing to standard output fails, nobody reads the output any more.
+    // If standard output is closed, no reader is left to see an error.
     let _ = write!(std::io::stdout(), "{text}");
     code
 }

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(report) => (report.to_string(), ExitCode::SUCCESS),
         Err(error) => (format!("{error}"), ExitCode::FAILURE),
     };
-    // If standard output is closed, nobody would read an error either.
+    // If standard output is closed, no reader is left to see an error.
     let _ = writeln!(std::io::stdout(), "{text}");
     code
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npx hybridge eval`: evaluates models on a file of cases, writes a report, and fails where quality is not what it
- * has to be.
+ * `npx hybridge eval`: evaluates models on a file of cases, writes a report, and fails if the quality is too low.
  */
 
 import { readFile, writeFile } from 'node:fs/promises'
@@ -66,7 +65,7 @@ async function main(given) {
   if (file === undefined || superfluous.length > 0) throw new Misuse('name one file of cases')
   if (values.model === undefined) throw new Misuse('name at least one --model')
 
-  // The same module that `import 'hybridge'` finds here, so that models of the caller's make and these are of one kind.
+  // The module that `import 'hybridge'` finds here, so that the caller's models share its classes.
   const hybridge = await import('../dist/node.js')
   const evals = await import('../dist/evals.js')
 
@@ -94,7 +93,7 @@ async function main(given) {
   return verdict(report, before, limits, evals)
 }
 
-/** Prints what was found, and sets the exit code. */
+/** Prints the result and sets the exit code. */
 function verdict(report, before, limits, { compareReports }) {
   const percent = (share) => `${(share * 100).toFixed(1)} %`
   for (const [name, { quality, failures, cloudShare }] of Object.entries(report.models)) {
@@ -131,7 +130,7 @@ function verdict(report, before, limits, { compareReports }) {
 }
 
 async function modelOf(spec, hybridge) {
-  // A name holds no colon, slash or dot, so that addresses and paths with = in them stay whole.
+  // A name contains no colon, slash or dot, so an = in an address or path does not separate a name.
   const [, given, what] = /^(?:([\w-]+)=)?(.+)$/s.exec(spec) ?? []
   if (what === undefined) throw new Misuse(`${spec} names no model`)
   const [kind, rest = ''] = what.split(/:(.*)/s)

@@ -23,8 +23,9 @@ impl Random {
         list[self.below(list.len())]
     }
 
-    /// `#` is a digit, `@` one from 1 on, `?` one from 2 on, `x` a hexadecimal digit, `a` a small
-    /// letter, `A` a capital, `*` either or a digit; after `\` a character is literal.
+    /// Returns a random text of a form: `#` is a digit, `@` a digit from 1 on, `?` a digit from 2
+    /// on, `x` a hexadecimal digit, `a` a small letter, `A` a capital, `*` either or a digit; after
+    /// `\` a character is literal.
     pub(crate) fn form(&mut self, form: &str) -> String {
         let mut text = String::new();
         let mut is_itself = false;

@@ -96,7 +96,7 @@ fn is_counting(text: Text<'_>, group: &Group) -> bool {
     digits.windows(2).all(|it| matches!(it, [a, b] if (a + 1 - b'0') % 10 == b - b'0'))
 }
 
-/// Whether the number consists of zeros and ones only, which nobody dials.
+/// Whether the number consists of zeros and ones only, so that it cannot be a phone number.
 pub(super) fn is_binary(text: Text<'_>, groups: &[Group]) -> bool {
     digits(text, groups).all(|digit| digit < 2)
 }

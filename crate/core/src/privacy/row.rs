@@ -34,8 +34,8 @@ fn before_last(row: &[Group], at: usize) -> Option<&Group> {
     at.checked_sub(2).and_then(|it| row.get(it))
 }
 
-/// Whether four groups of four digits, from `first` on, are a table's and no card: there are more
-/// of them, and not all of it is cards.
+/// Whether four groups of four digits, from `first` on, belong to a table and are not a card: the
+/// row has more such groups, and not all of them are cards.
 fn is_of_table(row: &[Group], first: usize, inner: &[Group]) -> bool {
     let Some((before, rest)) = row.split_at_checked(first) else { return false };
     let beyond = rest.get(4..).unwrap_or_default();
@@ -45,7 +45,7 @@ fn is_of_table(row: &[Group], first: usize, inner: &[Group]) -> bool {
     if inner.iter().any(|it| it.loose == LINES) {
         return !before.is_empty() || !beyond.is_empty();
     }
-    // The end of `123-4567` is no column.
+    // The end of `123-4567` is not a column.
     let is_tied = |at: usize| at > 0 && before.get(at - 1).is_some_and(|it| it.loose == TIGHT);
     let columns = before.iter().enumerate().rev();
     let earlier = columns.take_while(|(at, it)| it.len() == 4 && !is_tied(*at)).count();

@@ -8,7 +8,7 @@ fn found(text: &str) -> String {
     kinds_of(text).iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" ")
 }
 
-/// Each text must contain exactly this kind, alone and in a sentence; with `""` none.
+/// Checks that each text contains exactly this kind, alone and in a sentence; with `""` none.
 #[track_caller]
 fn check(kind: &str, texts: &[&str]) {
     for text in texts {
@@ -18,9 +18,9 @@ fn check(kind: &str, texts: &[&str]) {
     }
 }
 
-/// Numbers that stand side by side hide none of each other.
+/// Adjacent numbers do not hide each other.
 #[test]
-fn numbers_beside_numbers() {
+fn adjacent_numbers_are_found() {
     let numbers = [
         ("(555) 123-4567", "phone"),
         ("+49 151 23456789", "phone"),

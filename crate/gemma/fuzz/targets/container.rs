@@ -1,5 +1,5 @@
-//! Any bytes as a model file: an error or a model, never a panic, and never much memory for a small
-//! file.
+//! Reads any bytes as a model file: the result is an error or a model, never a panic, and a small
+//! file never takes much memory.
 #![no_main]
 
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use hybridge_gemma::source::{Memory, Source};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    // A parser that asks for more must be content with what it requested.
+    // A parser that requests more must accept that many bytes.
     let (mut length, mut turns) = (file.len().min(16), 0);
     while let Ok(Parsed::NeedMore(bytes)) = Header::parse(&file[..length], file.len() as u64) {
         let bytes = usize::try_from(bytes).expect("no more than the file");

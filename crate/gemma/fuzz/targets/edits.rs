@@ -1,4 +1,4 @@
-//! A right model file with a few places changed: what opens can be read to its end.
+//! Changes a few bytes of a valid model file: if it opens, it can be read to its end.
 #![no_main]
 
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use hybridge_gemma::tokenizer::Control;
 use hybridge_gemma::{Model, Tokenizer};
 use libfuzzer_sys::fuzz_target;
 
-/// Where the file is changed, and the eight bytes that go there.
+/// The offset of a change, and the eight bytes written there.
 type Edit = (u16, [u8; 8], u8);
 
 fn file() -> &'static [u8] {

@@ -1,5 +1,5 @@
-//! Any JSON as a schema: refused by name, or compiled; and whatever is then written at random can
-//! continue or end.
+//! Compiles any JSON as a schema, or refuses it by name; every random text that the grammar accepts
+//! can continue or end.
 #![no_main]
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use hybridge_gemma::constrain::{Constraint, Pieces, Vocabulary, Wish};
 use libfuzzer_sys::fuzz_target;
 
-/// Every byte, and an end.
+/// Every byte, and an end token.
 struct Bytes;
 
 impl Vocabulary for Bytes {

@@ -39,30 +39,30 @@ impl Tensor {
         self.encoding.bytes_of(self.columns)
     }
 
-    /// How many bytes a row has in the file.
+    /// Returns the bytes of a row in the file.
     fn stored_row_bytes(&self) -> usize {
         self.change.as_ref().map_or(self.encoding, Change::stored).bytes_of(self.columns)
     }
 
-    /// The same matrix with what the adapters add to it.
+    /// Returns the same matrix with the additions of the adapters.
     pub(super) fn changed_by(self, adapters: &[Adapter], single: bool) -> Result<Self> {
         let change = Change::find(adapters, &self, single)?;
         let encoding = change.as_ref().map_or(self.encoding, Change::encoding);
         Ok(Self { encoding, change, ..self })
     }
 
-    /// The same matrix as the file stores it.
+    /// Returns the same matrix as stored in the file.
     pub(crate) fn unchanged(&self) -> Self {
         let encoding = self.change.as_ref().map_or(self.encoding, Change::stored);
         Self { encoding, change: None, ..self.clone() }
     }
 
-    /// What adapters add to it.
+    /// Returns the additions of the adapters.
     pub(crate) fn change(&self) -> Option<&Change> {
         self.change.as_ref()
     }
 
-    /// Some of its rows as a tensor of their own.
+    /// Returns some of its rows as a separate tensor.
     #[must_use]
     pub fn part(&self, rows: Range<usize>) -> Self {
         let offset = self.offset + rows.start as u64 * self.stored_row_bytes() as u64;
@@ -104,7 +104,7 @@ impl Tensor {
         Ok(Self { name: name.to_owned(), encoding, rows, columns, file, offset, change: None })
     }
 
-    /// The bytes of some rows: as the file holds them, or with what adapters add.
+    /// Reads some rows, with the additions of the adapters if there are any.
     pub(crate) async fn read(&self, gguf: &Gguf, rows: Range<usize>) -> Result<Vec<u8>> {
         if rows.start > rows.end || rows.end > self.rows {
             return Err(Error::internal(format!(
@@ -367,8 +367,8 @@ impl Model {
         Self::open_adapted(sources, &[]).await
     }
 
-    /// Opens a model whose matrices adapters change. Passes that do not keep the factors apart hold
-    /// the sums in half precision, or in single where they are small.
+    /// Opens a model with adapters. Passes that do not keep the factors separate use the sums, in
+    /// half precision, or in single precision if they are small.
     pub async fn open_adapted(sources: Vec<Rc<dyn Source>>, adapters: &[Adapter]) -> Result<Self> {
         let gguf = Gguf::open(sources).await?;
         let config = Config::read(&gguf)?;

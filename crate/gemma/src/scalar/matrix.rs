@@ -17,9 +17,9 @@ pub(super) struct Matrix {
     columns: usize,
     rows: usize,
     bytes: Vec<u8>,
-    /// How it rounds its inputs, like the GPU with `precision: 'fast'`.
+    /// The rounding of its inputs, as on a GPU with `precision: 'fast'`.
     rounding: Option<Rounding>,
-    /// The factors of what adapters add: one that reads the input, one that writes the output.
+    /// The factors that adapters add: one reads the input, the other writes the output.
     added: Option<Box<(Matrix, Matrix)>>,
 }
 

@@ -31,7 +31,7 @@ pub use thinking::Thinking;
 use crate::tokenizer::{Control, Tokenizer};
 use crate::tools::{self, Dialect, Segment};
 
-/// Source: transformers' processor of Gemma 3.
+/// Line breaks around a picture, as in transformers' processor of Gemma 3.
 const AROUND_PICTURE: &str = "\n\n";
 
 const USER: &str = "user";
@@ -78,7 +78,7 @@ enum TurnPart {
     Said(Vec<Segment>),
     /// Text from another role.
     Given(Vec<Segment>),
-    /// A picture, by the ids of its rows.
+    /// A picture, as the IDs of its rows.
     Picture(Range<u32>),
 }
 

@@ -46,7 +46,7 @@ export async function repaired(messages: readonly Message[]): Promise<Message[]>
   return sent
 }
 
-/** A call without a result gets one that says so, and a result without a call is left out. */
+/** Adds a result to each call without one, stating that there is none, and leaves out results without a call. */
 export async function withResults(messages: readonly Message[]): Promise<readonly Message[]> {
   if (!messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part)))
     return messages

@@ -16,8 +16,8 @@ export function hybridErrorOf(thrown: unknown): HybridError {
 }
 
 /**
- * Returns the delay after which a retry makes sense. A hybrid has already tried its branches, so clients are not told
- * to retry otherwise: "not loaded" would delay them by seconds.
+ * Returns the delay after which a retry makes sense. A hybrid has already tried its branches, so clients retry only on
+ * request: "not loaded" would delay them by seconds.
  */
 export function retryDelayOf({ status, retryAfterMs }: HybridError): number | undefined {
   if (status === 'INVALID_ARGUMENT' || status === 'CANCELLED') return undefined

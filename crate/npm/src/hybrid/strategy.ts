@@ -8,9 +8,7 @@ import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 /** A node, in the form that `hybridge_core::route::Strategy` reads. */
 export type Tree = Record<string, unknown>
 
-/**
- * A function of the caller at a leaf of the tree. `looks` is whether it uses the context, which is costly to create.
- */
+/** A callback at a leaf of the tree. `looks` states whether it uses the context, which is costly to create. */
 export type Leaf = { looks: true; ask: (context: RoutingContext) => unknown } | { looks: false; ask: () => unknown }
 
 /** A built-in strategy. A subclass that overrides `route` counts as a custom strategy and is called as such. */

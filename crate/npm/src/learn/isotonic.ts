@@ -29,7 +29,7 @@ export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolea
   return pools.map(({ from, right, count }) => ({ from: finite(from), right: right / count, count }))
 }
 
-/** JSON has no infinity; a token of no probability has. */
+/** Makes a number finite: JSON has no infinity, but a token of probability 0 has an infinite signal. */
 export function finite(signal: number): number {
   return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, signal))
 }

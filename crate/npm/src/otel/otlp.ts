@@ -30,7 +30,10 @@ export interface OtlpExporter extends TelemetrySink {
 /** The size of the queue. It is reached only while a collector is down; then the newest spans are dropped. */
 const mostWaiting = 2048
 const tries = 3
-/** Characters; with letters outside ASCII a body has more bytes, and the second try is without it. */
+/**
+ * In characters. Text outside ASCII makes the body longer; if it is refused for that, the second try is sent without
+ * `keepalive`.
+ */
 const longestKeptAlive = 60_000
 
 /**
@@ -68,7 +71,7 @@ export function otlpExporter({
           method: 'POST',
           headers: { 'content-type': 'application/json', ...headers },
           body,
-          // It outlives the page, for which browsers take 64 KB in all and refuse more.
+          // The request outlives the page. Browsers limit such requests to 64 KB in total.
           keepalive: count === 1 && body.length <= longestKeptAlive,
         })
         if (ok) return true

@@ -357,7 +357,7 @@ function sameOrigin(model: ModelSource, companion: ModelSource): boolean {
   return originOf(model) === undefined || originOf(model) === originOf(companion)
 }
 
-/** Where a load of several sources begins: all out of the store, or with the download that is missing. */
+/** Returns the first step of a load of several sources: reading, if all are stored, otherwise the missing download. */
 function joined(model: Step | undefined, companions: ReadonlyArray<Step | undefined>): Step | undefined {
   const steps = [model, ...companions].filter((step) => step !== undefined)
   if (steps.length <= companions.length) return undefined

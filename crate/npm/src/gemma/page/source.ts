@@ -88,7 +88,7 @@ export interface AdapterSource {
   readonly scale: number
 }
 
-/** Reads the option of adapters. */
+/** Reads the adapters' option. */
 export function adaptersOf({ adapters = [] }: Partial<GemmaOptions>): readonly AdapterSource[] {
   if (!Array.isArray(adapters)) throw invalid('`adapters` must be an array of addresses, { url }, { file } or Blobs')
   return adapters.map((adapter: NonNullable<GemmaOptions['adapters']>[number], index): AdapterSource => {
