@@ -1,4 +1,4 @@
-/** Low-rank adapters in the browser: answers as natively, on both devices, and what is refused. */
+/** Low-rank adapters in the browser: the same answers as natively on both devices, and errors for invalid adapters. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { calm, setUp } from './life/page.mjs'
 
 const prompt = 'the weather is'
 const tokens = 12
-/** Greedily, a random network repeats the prompt's last word whatever its adapters are. */
+/** Greedy answers of a random network repeat the prompt's last word with any adapter, so tests sample. */
 const sampling = { temperature: 2, seed: 7 }
 
 let it
@@ -26,7 +26,7 @@ beforeEach(() => calm(it.host, files))
 
 const address = (name) => `${it.host.origin}/${name}.gguf`
 
-/** What the engine answers natively, with the adapter at these scales. */
+/** Returns the engine's native answer with the adapter at these scales. */
 function native(...scales) {
   const adapter = join(it.models.folder, 'adapters/q4_k.gguf')
   const adapters = scales.flatMap((scale) => ['--lora', `${adapter}:${scale}`])
@@ -35,7 +35,7 @@ function native(...scales) {
   return it.models.answer('q4_k', [...asked, ...adapters]).text
 }
 
-/** A page with a model that has these adapters. */
+/** Opens a page with a model that has these adapters. */
 async function openModel(adapters, options = {}) {
   const page = await it.open()
   await page.evaluate(
@@ -52,7 +52,7 @@ async function openModel(adapters, options = {}) {
 }
 
 for (const device of ['cpu', 'gpu'])
-  test(`a model with adapters answers as it does natively (${device})`, async () => {
+  test(`a model with adapters gives the native answer (${device})`, async () => {
     const expected = native(1)
     assert.notEqual(expected, native(), 'the adapter changes the answer')
     const page = await openModel([address('adapter')], { device })
@@ -109,7 +109,7 @@ test('adapters are scaled, stacked, taken as files, and kept for the next visit'
   await page.close()
 })
 
-test('what is no adapter of this model is refused by name', async () => {
+test('invalid adapters are refused with a specific error', async () => {
   const page = await openModel([])
   const model = address('model')
   const load = (adapters) =>

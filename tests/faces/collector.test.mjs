@@ -1,4 +1,4 @@
-/** `hybridge/otel` and a collector of OpenTelemetry that is no part of this project: what it reads of what is sent. */
+/** `hybridge/otel` with an independent OpenTelemetry collector: tests that it reads everything that is sent. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -15,7 +15,7 @@ const [, version] = /^ROTEL=(\S+)/m.exec(readFileSync(join(import.meta.dirname, 
 const cache = process.env.HYBRIDGE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hybridge')
 const binary = join(cache, `tools/rotel-${version}`)
 
-/** A port of this machine that nothing listens at. */
+/** Returns a free port of this machine. */
 async function freePort() {
   const server = createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -24,7 +24,7 @@ async function freePort() {
   return port
 }
 
-/** Starts the collector, which prints all that it reads. */
+/** Starts the collector, which prints everything it receives. */
 async function startCollector() {
   const [http, grpc] = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`)
   const endpoints = ['--otlp-http-endpoint', http, '--otlp-grpc-endpoint', grpc]
@@ -45,7 +45,7 @@ async function startCollector() {
 
 const isThere = existsSync(binary)
 test(
-  'spans, attributes and histograms arrive, and no words of the request',
+  'spans, attributes and histograms arrive, without the request’s text',
   {
     skip: !isThere && 'SKIP pkg-scripts/setup has not fetched the collector, or could not',
   },
@@ -61,7 +61,7 @@ test(
       await ai.generate('unsaid words')
       await exporter.close()
       assert.equal(exporter.dropped, 0)
-      // The last bucket of the last histogram: all is read then.
+      // The last bucket of the last histogram: everything was received by then.
       await collector.shows(/Buckets #14[^]*gen_ai.token.type[^]*Buckets #14[^]*Buckets #14/)
       const spans = collector
         .text()

@@ -1,7 +1,7 @@
-//! What core computes of learned routing, recorded for `tests/learn/twin.test.mjs`, which holds the
-//! TypeScript to it.
+//! Records results of learned routing in core for `tests/learn/twin.test.mjs`, which compares the
+//! TypeScript with them.
 //!
-//! `HYBRIDGE_BLESS=1 cargo test --test learn` writes `golden.json` anew.
+//! `HYBRIDGE_BLESS=1 cargo test --test learn` writes `golden.json` again.
 
 #![expect(clippy::unwrap_used, reason = "a test: what is not as expected shall panic")]
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/learn/golden.json");
 
-/// Small whole numbers, one after the other.
+/// Small integers in sequence.
 struct Numbers(u64);
 
 impl Numbers {
@@ -99,8 +99,8 @@ fn described(it: &Calibration) -> Value {
     })
 }
 
-/// Log-probabilities in sixty-fourths, which every reader of JSON reads alike; wrong answers have
-/// an unsure token somewhere.
+/// Log-probabilities are multiples of 1/64, which every JSON parser reads exactly. Wrong answers
+/// have an unsure token somewhere.
 fn calibrations() -> Vec<Value> {
     let mut cases = Vec::new();
     for (count, seed, is_mixed) in [(20, 1, false), (120, 2, false), (300, 3, true)] {
@@ -117,8 +117,8 @@ fn calibrations() -> Vec<Value> {
             if let Some(it) = logprobs.get_mut(2) {
                 *it = -(numbers.below(if is_right { 60 } else { 200 }) as f64) / 64.0;
             }
-            // What is an unsure token for one answer is an ordinary one for another: neither signal
-            // alone shows it.
+            // An unsure token of one answer is an ordinary one of another, so neither signal alone
+            // is enough.
             if is_mixed {
                 let rest = numbers.below(64);
                 let low = 64 + numbers.below(256);
@@ -177,7 +177,7 @@ fn statistics() -> Value {
     })
 }
 
-/// Tokens and what they cost at prices that no binary fraction holds.
+/// Token counts and their cost, at prices that binary fractions cannot represent.
 fn costs() -> Vec<Value> {
     let mut numbers = Numbers(17);
     let mut maybe = |bound| (numbers.below(4) > 0).then(|| numbers.below(bound));
@@ -208,7 +208,7 @@ fn costs() -> Vec<Value> {
 }
 
 #[test]
-fn what_core_computes_is_what_is_recorded() {
+fn core_agrees_with_the_recorded_results() {
     let golden = json!({
         "classifiers": [classifier(&["local", "cloud"], 5), classifier(&["ask", "do", "λ", "zzz"], 6), vectors()],
         "calibrations": calibrations(),

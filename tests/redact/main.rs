@@ -1,7 +1,7 @@
-//! What core makes of requests and answers, recorded for `tests/redact/twin.test.mjs`, which holds
-//! the TypeScript to it.
+//! Records core's results for requests and answers for `tests/redact/twin.test.mjs`, which compares
+//! the TypeScript with them.
 //!
-//! `HYBRIDGE_BLESS=1 cargo test -p hybridge-tests --test redact` writes `golden.json` anew.
+//! `HYBRIDGE_BLESS=1 cargo test -p hybridge-tests --test redact` writes `golden.json` again.
 
 #![expect(clippy::unwrap_used, reason = "a test: what is not as expected shall panic")]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/redact/golden.json");
 
-/// Small whole numbers, one after the other.
+/// Small integers in sequence.
 struct Numbers(u64);
 
 impl Numbers {
@@ -87,7 +87,7 @@ fn kinds() -> Vec<Kind> {
     detectors.chain(["person", "code"]).map(name).collect()
 }
 
-/// A text of values and of what is made to look like placeholders.
+/// Returns a text of values and of texts that resemble placeholders.
 fn text(numbers: &mut Numbers) -> String {
     let mut text = String::new();
     for _ in 0..numbers.below(9) {
@@ -145,7 +145,7 @@ fn mangled(placeholder: &str, numbers: &mut Numbers) -> String {
     }
 }
 
-/// One model's requests, and answers to them.
+/// Returns a model's requests, and answers to them.
 fn case(seed: u64) -> Value {
     let mut numbers = Numbers(seed);
     let mut redactor = Redactor::new(kinds()).unwrap();
@@ -164,7 +164,7 @@ fn case(seed: u64) -> Value {
             );
             let wire = sent.to_string();
             let mut answer = String::new();
-            // Every placeholder that was sent, mangled, among other things.
+            // Every sent placeholder, mangled, with other text between them.
             for piece in wire.split('[').filter_map(|it| it.split_once(']')) {
                 answer.push_str(numbers.pick(&FILLERS));
                 answer.push_str(&mangled(&format!("[{}]", piece.0), &mut numbers));
@@ -192,14 +192,14 @@ fn case(seed: u64) -> Value {
     json!(turns)
 }
 
-/// A `data:` address has another form when it is sent.
+/// Removes `data:` addresses, whose form changes when they are sent.
 fn without_addresses(value: &Value) -> String {
     let text = value.to_string();
     text.split("\"data:").map(|it| it.split_once('"').map_or(it, |(_, rest)| rest)).collect()
 }
 
 #[test]
-fn what_core_makes_of_them_is_what_is_recorded() {
+fn core_agrees_with_the_recorded_results() {
     let names: Vec<Value> =
         kinds().iter().map(|it| json!([it.name, it.prefix(), it.suffix()])).collect();
     let cases: Vec<Value> = (0..48).map(case).collect();

@@ -1,5 +1,4 @@
-//! Two thousand random schemas and random logits: every answer that came to its end parses and is
-//! valid.
+//! Two thousand random schemas with random logits: every completed answer parses and is valid.
 
 use std::sync::Arc;
 
@@ -10,11 +9,11 @@ use serde_json::Value;
 use crate::independent::Independent;
 
 const SCHEMAS: usize = 2_000;
-/// What is longer is cut, as by `maxOutputTokens`.
+/// Longer answers are cut off, as by `maxOutputTokens`.
 const MOST_TOKENS: u16 = 200;
 
-/// The token with the largest of random logits among those allowed, again and again; `None`
-/// without an end.
+/// Repeatedly chooses the allowed token with the largest random logit; `None` if the answer does
+/// not end.
 fn answer(
     constraint: &Constraint,
     list: &PieceList,
@@ -26,7 +25,7 @@ fn answer(
     let mut bytes = Vec::new();
     for step in 0..MOST_TOKENS {
         state.mask(&mut mask).unwrap();
-        // The longer it is, the more it likes what closes.
+        // Closing tokens become more likely as the answer grows.
         let wish_to_close = f32::from(step) / 100.0;
         let mut logit = |id: u32| {
             let is_closing =
@@ -47,7 +46,7 @@ fn answer(
 }
 
 #[test]
-fn every_finished_answer_is_valid_to_an_independent_validator() {
+fn finished_answers_are_valid_for_an_independent_validator() {
     let list = PieceList::mixed();
     let pieces = Arc::new(Pieces::new(&list));
     let (mut compiled, mut finished) = (0, 0);
@@ -57,7 +56,7 @@ fn every_finished_answer_is_valid_to_an_independent_validator() {
         }
         let mut random = Random(seed);
         let schema = random_schema(&mut random);
-        // Some allow nothing, and some have alternatives that cannot be distinguished.
+        // Some schemas allow no value, and some have alternatives that cannot be distinguished.
         let Ok(constraint) = Constraint::compile(&Wish::json(schema.clone()), &pieces) else {
             continue;
         };

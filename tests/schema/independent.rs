@@ -1,16 +1,16 @@
-//! A validator that shares nothing with the grammar, nor with the package's own validator.
+//! A validator that shares no code with the grammar or with the package's own validator.
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use serde_json::Value;
 
-/// One schema, as the independent validator reads it: 2020-12, with formats as assertions.
+/// A schema for the independent validator: 2020-12, with formats as assertions.
 pub(crate) struct Independent {
     schemas: Schemas,
     index: SchemaIndex,
 }
 
 impl Independent {
-    /// `None` if it refuses the schema.
+    /// Returns `None` if the validator refuses the schema.
     pub(crate) fn new(schema: &Value) -> Option<Self> {
         let address = "http://127.0.0.1/schema.json";
         let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());

@@ -1,5 +1,5 @@
-//! Answers written by a schema, and our validator, judged by the official test suite and by a
-//! validator that shares nothing with either.
+//! Tests constrained answers and our validator with the official test suite and an independent
+//! validator.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,8 +1,9 @@
-//! The official JSON-Schema-Test-Suite, as accept and refuse tables for our validator and for the
-//! grammar.
+//! The official JSON-Schema-Test-Suite, as tables of valid and invalid values for our validator and
+//! for the grammar.
 //!
-//! It comes with a crate, in the edition of 2019-09. What 2020-12 renamed is renamed as it is read:
-//! a list under `items` is `prefixItems`, and `additionalItems` beside it is `items`.
+//! It is included in a crate, in the edition of 2019-09. Keywords that 2020-12 renamed are renamed
+//! when a schema is read: a list under `items` becomes `prefixItems`, and `additionalItems` beside
+//! it becomes `items`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,11 +16,10 @@ use hybridge_gemma::testing::PieceList;
 use regex::Regex;
 use serde_json::Value;
 
-/// The formats that are kept; the others are refused by name, and there is nothing to learn from
-/// their cases.
+/// The supported formats; cases of the others would only repeat the same error.
 const FORMATS: [&str; 7] = ["date", "date-time", "email", "ipv4", "time", "uri", "uuid"];
 
-/// What our validator leaves out, by its own documentation.
+/// The documented gaps of our validator.
 const LEFT_OUT: [&str; 6] = [
     "$anchor",
     "$id",
@@ -29,7 +29,7 @@ const LEFT_OUT: [&str; 6] = [
     "unevaluatedProperties",
 ];
 
-/// One value and whether it is valid.
+/// A value and whether it is valid.
 struct Case {
     name: String,
     schema: Value,
@@ -37,7 +37,7 @@ struct Case {
     is_valid: bool,
 }
 
-/// Where cargo keeps the sources of the crate that brings the suite.
+/// Returns the folder where cargo keeps the sources of the crate that contains the suite.
 fn suite() -> PathBuf {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap();
@@ -76,7 +76,7 @@ fn cases() -> Vec<Case> {
     files.iter().flat_map(|path| cases_of(path)).collect()
 }
 
-/// A schema of 2019-09 in the words of 2020-12.
+/// Converts a schema of 2019-09 to 2020-12.
 fn renamed(schema: &Value) -> Value {
     match schema {
         Value::Array(parts) => parts.iter().map(renamed).collect(),
@@ -114,12 +114,12 @@ fn is_left_out(schema: &Value) -> bool {
     }
 }
 
-/// What became of a case in the grammar.
+/// The grammar's result for a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Right,
     RefusedByName,
-    /// Valid, and never written.
+    /// Valid, but the grammar never generates it.
     Narrow,
     Wrong,
 }
@@ -139,7 +139,7 @@ fn outcome(case: &Case, pieces: &Arc<Pieces>) -> Outcome {
             if error.message.contains("allows no value") {
                 return if case.is_valid { Outcome::Wrong } else { Outcome::Right };
             }
-            // The message quotes the keyword, and the schema has it.
+            // The message quotes a keyword that the schema contains.
             let keyword = error.message.split('"').nth(1).unwrap_or(&error.message);
             let is_there = case.schema.to_string().contains(&format!("\"{keyword}\":"));
             assert!(is_there, "{}: {}", case.name, error.message);
@@ -157,7 +157,7 @@ fn outcome(case: &Case, pieces: &Arc<Pieces>) -> Outcome {
     }
 }
 
-/// Valid, and never written: by what is in the case's name how many, and why.
+/// Valid values that the grammar never generates: part of the case's name, how many, and why.
 const NARROW: [(&str, usize, &str); 12] = [
     (": ignores ", 69, "without a type a value is of the one that the keywords are about"),
     ("pseudo-array is valid", 2, "the same"),
@@ -176,11 +176,11 @@ const NARROW: [(&str, usize, &str); 12] = [
     ("a float with zero fractional part", 1, "integers have no point"),
     ("date-time: validation of date-time strings: case-insensitive", 1, "capitals only"),
 ];
-/// Addresses are of one form: a name with dots, or no authority at all.
+/// Addresses have one form: a name with dots, or no authority at all.
 const NARROW_ADDRESSES: usize = 5;
 
 #[test]
-fn the_grammar_writes_what_the_suite_accepts() {
+fn the_grammar_generates_valid_values_of_the_suite() {
     let pieces = Arc::new(Pieces::new(&PieceList::bytes()));
     let mut counts = Counts::default();
     let mut narrow = Vec::new();
@@ -206,7 +206,7 @@ fn the_grammar_writes_what_the_suite_accepts() {
 }
 
 #[test]
-fn the_validator_says_what_the_suite_says() {
+fn the_validator_agrees_with_the_suite() {
     let matches = |pattern: &str, text: &str| Some(Regex::new(pattern).ok()?.is_match(text));
     let mut judged = 0;
     for case in cases().into_iter().filter(|case| !is_left_out(&case.schema)) {

@@ -1,20 +1,20 @@
-//! The files git tracks, as text.
+//! The tracked files, as text.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails loudly")]
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// One tracked file that is text.
+/// A tracked text file.
 pub(crate) struct File {
-    /// Its path from the root, with forward slashes.
+    /// The path from the root, with forward slashes.
     pub(crate) path: String,
-    /// What it holds.
+    /// The contents.
     pub(crate) text: String,
 }
 
 impl File {
-    /// Lines with their numbers, without comments. Good enough for a rule: no line here hides code
-    /// in a string with `//`.
+    /// Returns the lines with their numbers, without comments. Sufficient for these rules: no line
+    /// hides code after a `//` in a string.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().filter_map(|(index, line)| {
             let code = line.split("//").next().unwrap_or_default();
@@ -22,12 +22,13 @@ impl File {
         })
     }
 
-    /// What follows the last dot of its name.
+    /// Returns the part of the name after its last dot.
     pub(crate) fn extension(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default().rsplit('.').next().unwrap_or_default()
     }
 
-    /// The comment in a line, if there is one. Good enough for a rule: an address is no comment.
+    /// Returns the comment in a line, if there is one. Sufficient for these rules: `://` in an
+    /// address does not begin a comment.
     pub(crate) fn comment<'a>(&self, line: &'a str) -> Option<&'a str> {
         let trimmed = line.trim_start();
         let marks = match self.extension() {
@@ -43,7 +44,7 @@ impl File {
         (!is_address).then(|| &line[at..])
     }
 
-    /// Code, scripts and pages; not data, locks or prose.
+    /// Whether it is code, a script or a page, and not data, a lock file or prose.
     pub(crate) fn is_written_by_hand(&self) -> bool {
         let is_data = self.path.contains("/golden") || self.path.contains("/fixtures/");
         let name = self.path.rsplit('/').next().unwrap_or_default();
@@ -59,13 +60,13 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// One file that must be there.
+/// Reads a file that must exist.
 #[track_caller]
 pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every tracked file that is still there and is UTF-8.
+/// Returns every tracked file that exists and is UTF-8.
 pub(crate) fn tracked() -> Vec<File> {
     let output = Command::new("git")
         .args(["ls-files", "-z"])

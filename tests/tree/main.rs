@@ -14,7 +14,7 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("tests/faces/ai-sdk.test.mjs", "one contract, method by method"),
 ];
 
-/// Files with lines that cannot be cut, each with its reason.
+/// Files with lines that cannot be wrapped, each with its reason.
 const LONG_LINES: &[(&str, &str)] = &[
     ("crate/core/src/privacy/account.rs", "a table in a text"),
     ("crate/core/src/privacy/plain.rs", "a table in a text"),
@@ -26,7 +26,7 @@ const LONG_LINES: &[(&str, &str)] = &[
     ("crate/npm/src/evals/report.ts", "the report's style sheet"),
 ];
 
-/// Whether a text names `word`, as a word.
+/// Whether a text contains `word` as a whole word.
 fn names(text: &str, word: &str) -> bool {
     let is_part = |it: char| it.is_alphanumeric() || it == '_';
     text.match_indices(word).any(|(at, _)| {
@@ -34,7 +34,7 @@ fn names(text: &str, word: &str) -> bool {
     })
 }
 
-/// Fails with every file under `within` whose code names one of `words`.
+/// Fails if the code of a file under `within` contains one of `words`.
 #[track_caller]
 fn no_file_names(within: impl Fn(&str) -> bool, words: &[&str], rule: &str) {
     let mut offences = Vec::new();
@@ -61,7 +61,7 @@ fn is_rust_in(path: &str, folder: &str) -> bool {
 }
 
 #[test]
-fn core_touches_nothing() {
+fn core_has_no_side_effects() {
     no_file_names(
         |path| is_rust_in(path, "crate/core/src/"),
         &[
@@ -104,7 +104,7 @@ fn web_sys_lives_in_platform() {
 }
 
 #[test]
-fn the_glue_has_one_door_each() {
+fn each_wasm_file_has_one_importer() {
     for (wasm, door) in [
         ("wasm/page/", "crate/npm/src/border/wasm.ts"),
         ("wasm/search/", "crate/npm/src/retrieval/wasm.ts"),
@@ -121,7 +121,7 @@ fn the_glue_has_one_door_each() {
 }
 
 #[test]
-fn no_exported_method_holds_a_borrow() {
+fn exported_methods_hold_no_borrows() {
     for file in tracked() {
         let is_boundary = is_rust_in(&file.path, "crate/page/src/")
             || file.path == "crate/search/src/boundary.rs"
@@ -166,7 +166,7 @@ fn long_files_have_reasons() {
 }
 
 #[test]
-fn lines_end_in_time() {
+fn lines_are_not_too_long() {
     let mut offences = Vec::new();
     for file in tracked().into_iter().filter(File::is_written_by_hand) {
         let limit = match file.extension() {
@@ -178,7 +178,7 @@ fn lines_end_in_time() {
             continue;
         }
         for (index, line) in file.text.lines().enumerate() {
-            // A text cannot be cut; an address neither.
+            // Neither a string nor an address can be wrapped.
             let is_text = line.contains(['"', '\'', '`']) || line.contains("://");
             let is_comment = file.comment(line).is_some();
             if line.chars().count() > limit && (is_comment || !is_text) {
@@ -195,7 +195,8 @@ fn lines_end_in_time() {
 
 #[test]
 fn comments_are_plain_english() {
-    // Machines return, report, send and store. Spelled apart, so that this file does not name them.
+    // Machines return, report, send and store. Each word is split, so that this file does not
+    // contain it.
     let words = [
         ["to", "ld"],
         ["tel", "ls"],
@@ -225,9 +226,8 @@ fn comments_are_plain_english() {
 }
 
 #[test]
-fn the_package_names_nothing_that_promised_browsers_lack() {
-    // Not in Safari 16.4, Firefox 115 or Chrome 113. A line that looks first whether it is there
-    // may name it.
+fn the_package_uses_only_features_of_supported_browsers() {
+    // Not in Safari 16.4, Firefox 115 or Chrome 113. A line that tests for a feature may name it.
     const LACKING: &[&str] = &[
         "AbortSignal.any",
         "Array.fromAsync",
@@ -265,7 +265,7 @@ fn the_package_names_nothing_that_promised_browsers_lack() {
 }
 
 #[test]
-fn arrows_point_one_way() {
+fn dependencies_point_one_way() {
     for (manifest, allowed) in [
         ("crate/core/Cargo.toml", &[][..]),
         ("crate/gemma/Cargo.toml", &["hybridge-core"][..]),
@@ -312,8 +312,8 @@ fn versions_agree() {
 }
 
 #[test]
-fn nothing_is_left_to_do() {
-    // Spelled apart, so that this file does not name them.
+fn no_task_marks_are_left() {
+    // Split, so that this file does not contain them.
     let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
     for file in tracked().into_iter().filter(File::is_written_by_hand) {
         for mark in &marks {
@@ -322,7 +322,7 @@ fn nothing_is_left_to_do() {
     }
 }
 
-/// The first circle among rooms, as `a → b → a`.
+/// Returns the first cycle among modules, as `a → b → a`.
 fn circle(arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     fn walk<'a>(
         room: &'a str,
@@ -348,7 +348,7 @@ fn circle(arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     arrows.keys().find_map(|room| walk(room, arrows, &mut Vec::new(), &mut done))
 }
 
-/// The paths that a TypeScript module imports from its own package, from the root of the tree.
+/// Returns the paths, from the root, that a TypeScript module imports from its own package.
 fn imports(file: &File) -> Vec<PathBuf> {
     let folder = Path::new(&file.path).parent().unwrap_or(Path::new(""));
     let targets = file.text.split("from '").skip(1).filter_map(|it| it.split('\'').next());
@@ -369,7 +369,7 @@ fn imports(file: &File) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_circle_is_found() {
+fn a_cycle_is_found() {
     let of = |arrows: &[(&str, &str)]| {
         let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in arrows {
@@ -382,7 +382,7 @@ fn a_circle_is_found() {
 }
 
 #[test]
-fn folders_of_the_package_form_no_circle() {
+fn folders_of_the_package_form_no_cycle() {
     let root = Path::new("crate/npm/src");
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in tracked() {
@@ -393,7 +393,7 @@ fn folders_of_the_package_form_no_circle() {
         }
         for target in imports(&file) {
             let to = target.parent().and_then(|it| it.strip_prefix(root).ok());
-            // The ground floor holds the public types, which name everything.
+            // The root folder contains the public types, which refer to everything.
             if let Some(to) = to.filter(|to| *to != room && !to.as_os_str().is_empty()) {
                 let room = room.display().to_string();
                 arrows.entry(room).or_default().insert(to.display().to_string());
@@ -405,7 +405,7 @@ fn folders_of_the_package_form_no_circle() {
 }
 
 #[test]
-fn modules_of_core_form_no_circle() {
+fn modules_of_core_form_no_cycle() {
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in tracked() {
         let Some(path) = file.path.strip_prefix("crate/core/src/") else { continue };
