@@ -170,6 +170,20 @@ describe('calibrations', () => {
       assert.ok(sum > quality - 0.004, `${sum} for ${quality}`)
       assert.ok(inside >= 34, `${inside} of 40 intervals hold the figure for ${quality}`)
     }
+    // Signals with five values only: the figures are of this threshold, and not of those that other samples lead to.
+    let inside = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = randoms(seed)
+      const tied = (count) =>
+        Array.from({ length: count }, () => {
+          const signal = Math.round(random() * 4) / 4
+          return { signal, right: random() < signal }
+        })
+      const { threshold, quality } = calibrate({ samples: tied(400), target: { quality: 0.95 } })
+      const after = reached(tied(4000), threshold)
+      inside += after.quality >= quality.low && after.quality <= quality.high ? 1 : 0
+    }
+    assert.ok(inside >= 36, `${inside} of 40 intervals`)
     for (const cloudShare of [0, 0.3, 1]) {
       const { threshold } = calibrate({ samples: answers(4000, 5), target: { cloudShare } })
       assert.ok(Math.abs(reached(unseen, threshold).cloudShare - cloudShare) < 0.03)

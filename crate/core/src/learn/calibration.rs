@@ -46,7 +46,7 @@ pub struct Calibration {
     pub signal: Signal,
     /// Answers with a signal below it go to the cloud. The largest number if none may be kept.
     pub threshold: f64,
-    /// The share of right answers.
+    /// The share of right answers at this threshold; on average 1 / samples too high.
     pub quality: Interval,
     /// The share of cloud calls.
     pub cloud_share: Interval,
@@ -62,8 +62,6 @@ pub struct Calibration {
 pub type Estimate = Interval;
 
 const FOLDS: usize = 5;
-/// With fewer samples there is no split, and the expected results are the observed ones.
-const SPLIT_FROM: usize = 50;
 /// How much better than the best single signal a combination must separate right from wrong, to be
 /// worth its opacity.
 const WORTH: f64 = 0.005;
@@ -126,15 +124,7 @@ pub fn calibrate_signal(signal: Signal, pairs: &[Judged], target: Target) -> Res
         return Err(Error::invalid("a signal must be a number"));
     }
     let threshold = threshold_for(pairs, target);
-    let (mut right, mut cloud) = (0, 0);
-    if pairs.len() < SPLIT_FROM {
-        (right, cloud) = outcome(pairs, threshold);
-    } else {
-        for (fold, others) in folds(pairs) {
-            let found = outcome(&fold, threshold_for(&others, target));
-            (right, cloud) = (right + found.0, cloud + found.1);
-        }
-    }
+    let (right, cloud) = outcome(pairs, threshold);
     Ok(Calibration {
         signal,
         threshold,

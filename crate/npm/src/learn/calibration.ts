@@ -39,7 +39,7 @@ export interface Calibration {
   threshold: number
   /** The number of tokens for the score: 'all' holds back the whole answer. */
   holdTokens: number | 'all'
-  /** The share of right answers, with 95 % intervals, from samples that did not influence the threshold. */
+  /** The share of right answers at this threshold, with 95 % intervals; on average 1 / samples too high. */
   quality: Interval
   /** The share of cloud calls. */
   cloudShare: Interval
@@ -62,8 +62,6 @@ interface Observed {
 }
 
 const folds = 5
-/** With fewer samples there is no split, and the expected results are the observed ones. */
-const splitFrom = 50
 /**
  * How much better than the best single signal a combination must separate right from wrong, to be worth its opacity.
  */
@@ -196,17 +194,10 @@ function decide(
   target: CalibrationTarget,
   holdTokens: number | 'all',
 ): Calibration {
-  let [right, cloud] = [0, 0]
-  const add = (pairs: readonly Judged[], threshold: number): void => {
-    for (const it of pairs) {
-      const isCloud = it.signal < threshold
-      right += (isCloud ? it.cloudRight : it.right) ? 1 : 0
-      cloud += isCloud ? 1 : 0
-    }
-  }
   const threshold = thresholdFor(judged, target)
-  if (judged.length < splitFrom) add(judged, threshold)
-  else for (const [fold, others] of split(judged)) add(fold, thresholdFor(others, target))
+  const isCloud = ({ signal }: Judged): boolean => signal < threshold
+  const cloud = judged.filter(isCloud).length
+  const right = judged.filter((it) => (isCloud(it) ? it.cloudRight : it.right)).length
   return {
     kind: 'hybridge.calibration',
     version: 1,
