@@ -167,8 +167,8 @@ const GREEDY: hybridge_gemma::sample::Draw<'_> = hybridge_gemma::sample::Draw {
 fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {
     let message = match (architecture.writes(), kind) {
         (true, Kind::Generator) | (false, Kind::Embedder) => return Ok(()),
-        (false, Kind::Generator) => "this file holds an embedding model: use gemmaEmbedder",
-        (true, Kind::Embedder) => "this file holds a model that writes text: use gemmaModel",
+        (false, Kind::Generator) => "this file contains an embedding model: use gemmaEmbedder",
+        (true, Kind::Embedder) => "this file contains a model that generates text: use gemmaModel",
     };
     Err(Error::invalid(message).with_code("MODEL_ARCHITECTURE"))
 }

@@ -329,7 +329,7 @@ impl Model {
 
     fn begin(&self, request: &str, pictures: Vec<Picture>, seed: u64) -> Result<Generation> {
         let Runner::Generator(session) = &self.runner else {
-            return Err(Error::invalid("an embedding model does not write"));
+            return Err(Error::invalid("an embedding model does not generate text"));
         };
         let request = Request::parse(request)?;
         let pictures = pictures.into_iter().map(Picture::finish).collect::<Result<Vec<_>>>()?;

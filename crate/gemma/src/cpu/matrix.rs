@@ -76,7 +76,7 @@ impl Matrix {
         }
         Err(Error::new(
             Status::DataLoss,
-            format!("{} holds a scale that is not a finite number", tensor.name),
+            format!("{} contains a scale that is not finite", tensor.name),
         )
         .with_code("MODEL_DAMAGED"))
     }

@@ -271,7 +271,7 @@ impl Session {
         let mut rest = ids;
         while !rest.is_empty() {
             let run = first_run(rest, pictures)
-                .ok_or_else(|| Error::internal("a prompt names a row of no picture"))?;
+                .ok_or_else(|| Error::internal("a prompt refers to a row of an unknown picture"))?;
             let fed = match run {
                 Run::Tokens(count) => {
                     // The pass may change its chunk size during the prefill.
@@ -463,6 +463,6 @@ pub fn sees_nothing() -> Error {
 }
 
 fn no_tokenizer() -> Error {
-    Error::precondition("the file has no vocabulary, so that only ids can be used")
+    Error::precondition("the file has no vocabulary, so only token IDs can be used")
         .with_code("TOKENIZER_MISSING")
 }

@@ -143,7 +143,7 @@ export function probabilityOf(
 export function calibrationFromJSON(json: unknown): Calibration {
   const found = (typeof json === 'string' ? parsed(json) : json) as Partial<Calibration> | null
   const bad = (why: string): never => {
-    throw invalid(`this is no calibration: ${why}`)
+    throw invalid(`this is not a calibration: ${why}`)
   }
   if (typeof found !== 'object' || found === null || found.kind !== 'hybridge.calibration')
     return bad('its kind is not hybridge.calibration')
@@ -151,7 +151,7 @@ export function calibrationFromJSON(json: unknown): Calibration {
   const { score, threshold, holdTokens, map, quality, cloudShare, auroc: area, samples } = found
   const isWeights = Array.isArray(score) && score.length === combined && score.every(Number.isFinite)
   if (score !== 'custom' && !isWeights && !names.includes(score as SignalName)) return bad('its score is not known')
-  if (!Number.isFinite(threshold)) return bad('its threshold is no number')
+  if (!Number.isFinite(threshold)) return bad('its threshold is not a number')
   if (holdTokens !== 'all' && !(Number.isInteger(holdTokens) && (holdTokens as number) >= 1))
     return bad("its holdTokens must be a whole number or 'all'")
   if (!isInterval(quality) || !isInterval(cloudShare)) return bad('its quality and cloudShare must be intervals')
@@ -162,8 +162,8 @@ export function calibrationFromJSON(json: unknown): Calibration {
     Number.isInteger(block.count) &&
     (at === 0 || (all[at - 1]?.from ?? 0) < block.from)
   if (!Array.isArray(map) || !map.every(isBlock)) return bad('its map is not a rising list of blocks')
-  if (area !== null && !Number.isFinite(area)) return bad('its auroc is no number')
-  if (!Number.isInteger(samples)) return bad('its number of samples is no number')
+  if (area !== null && !Number.isFinite(area)) return bad('its auroc is not a number')
+  if (!Number.isInteger(samples)) return bad('its number of samples is not a number')
   return found as Calibration
 }
 

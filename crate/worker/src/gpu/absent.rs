@@ -7,7 +7,7 @@ use hybridge_gemma::Model;
 use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Options, SeenGpu};
 
-const REASON: &str = "this file of the engine runs models on the CPU alone";
+const REASON: &str = "this file of the engine runs models on the CPU only";
 
 /// No GPU.
 #[derive(Debug)]

@@ -109,7 +109,7 @@ fn quickest(times: &[(Plan, f64)]) -> Result<Plan> {
         (*plan, time / WORTH_ROUNDING.powi(steps))
     };
     let best = times.iter().map(weighed).min_by(|a, b| a.1.total_cmp(&b.1));
-    best.map(|(plan, _)| plan).ok_or_else(|| Error::internal("no plan computes right"))
+    best.map(|(plan, _)| plan).ok_or_else(|| Error::internal("no plan computes correctly"))
 }
 
 const START: Progress = Progress { position: 0, tokens: 1 };

@@ -78,7 +78,7 @@ pub(crate) fn verdict(device: &Device, errors: &[(&str, f32)]) -> Result<Report>
     for (what, error) in errors {
         if *error > TOLERANCE {
             return Err(Error::unavailable(format!(
-                "the GPU computes wrong: {what} is off by {error}, at most {TOLERANCE} was expected"
+                "the GPU computes wrong results: {what} is off by {error}, more than {TOLERANCE}"
             ))
             .with_code("GPU_WRONG_RESULTS"));
         }

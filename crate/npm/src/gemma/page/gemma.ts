@@ -137,7 +137,7 @@ function refuseMedia({ source, tower }: EngineHost, { messages }: ModelRequest):
   if (tower !== undefined || !messages.some(({ content }) => content.some(({ media }) => media !== undefined))) return
   throw new HybridError(
     'INVALID_ARGUMENT',
-    `${source.name} reads no pictures: pass its vision tower as \`mmproj\`, or route by need (CapabilityStrategy)`,
+    `${source.name} supports no pictures: pass its vision tower as \`mmproj\`, or route by need (CapabilityStrategy)`,
     { code: 'MEDIA_UNSUPPORTED' },
   )
 }

@@ -91,7 +91,7 @@ async function decode({ url, contentType }: { url: string; contentType?: string 
   const { type, bytes } = read(url)
   const named = contentType ?? type
   if (!/^image\//i.test(named))
-    throw refusal('MEDIA_UNSUPPORTED', `the device reads pictures and no other media (${named || 'no type'})`)
+    throw refusal('MEDIA_UNSUPPORTED', `the device supports pictures and no other media (${named || 'no type'})`)
   let bitmap: ImageBitmap
   try {
     // Upright by its EXIF orientation, in sRGB; the first frame of an animation.
@@ -106,7 +106,7 @@ async function decode({ url, contentType }: { url: string; contentType?: string 
     height,
     rows(top, count) {
       context ??= new OffscreenCanvas(width, bandOf(width)).getContext('2d', { willReadFrequently: true })
-      if (context === null) throw refusal('PICTURE_INVALID', 'the browser gives no canvas to decode pictures with')
+      if (context === null) throw refusal('PICTURE_INVALID', 'the browser has no canvas for decoding pictures')
       context.clearRect(0, 0, width, count)
       context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count)
       return new Uint8Array(context.getImageData(0, 0, width, count).data.buffer)
@@ -123,7 +123,7 @@ function read(url: string): { type: string; bytes: Uint8Array<ArrayBuffer> } {
     throw refusal('PICTURE_INVALID', fromThrown(thrown).message)
   }
   if (found === undefined)
-    throw refusal('MEDIA_UNSUPPORTED', 'the device fetches no media: pass the picture itself or a data: address')
+    throw refusal('MEDIA_UNSUPPORTED', 'the device does not fetch media: pass the picture itself or a data: URL')
   return found
 }
 

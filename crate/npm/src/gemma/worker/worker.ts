@@ -146,7 +146,7 @@ async function farewell(): Promise<null> {
 
 function loaded(): Model {
   if (model === undefined)
-    throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
+    throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker has no model' })
   return model
 }
 
