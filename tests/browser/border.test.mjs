@@ -575,7 +575,7 @@ const badFetches = {
   'a number': () => 5,
   'an empty object': async () => ({}),
   'a mock without a body': async () => ({ ok: true, status: 200, json: async () => ({}) }),
-  'a status of words': async () => ({ status: 'fine', headers: new Headers(), body: null }),
+  'a status that is a string': async () => ({ status: 'fine', headers: new Headers(), body: null }),
   'a body that was read': async () => {
     const response = new Response('{}')
     await response.text()
@@ -591,8 +591,8 @@ const badFetches = {
       throw new Error('x')
     }),
   'a reader that returns nothing': async () => reader(() => undefined),
-  'a reader that gives numbers': async () => reader(async () => ({ value: 7 })),
-  'no reader': async () => ({ status: 200, headers: new Headers(), body: { getReader: () => null } }),
+  'a reader that returns numbers': async () => reader(async () => ({ value: 7 })),
+  'a body without a reader': async () => ({ status: 200, headers: new Headers(), body: { getReader: () => null } }),
   'a body that throws': async () => ({
     status: 200,
     headers: new Headers(),
@@ -604,17 +604,17 @@ const badFetches = {
   'a throw': () => {
     throw new Error('x')
   },
-  'a throw of nothing': async () => {
+  'a throw of undefined': async () => {
     throw undefined
   },
-  'a throw of poison': async () => {
+  'a throw of a hostile object': async () => {
     throw poison()
   },
   'an AbortError': async () => {
     throw new DOMException('x', 'AbortError')
   },
   'a redirect': async () => new Response(null, { status: 307, headers: { location: 'https://elsewhere.example' } }),
-  'a 499 of the service': async () =>
+  'a 499 from the service': async () =>
     new Response('{"error":{"code":499,"status":"CANCELLED","message":"x"}}', { status: 499 }),
 }
 

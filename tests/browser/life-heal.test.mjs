@@ -57,13 +57,13 @@ async function open(beside) {
     const journalOf = async (folder) =>
       JSON.parse((await (await (await folder.getFileHandle('part-0.json')).getFile()).text()).split('\n')[0])
     globalThis.damages = {
-      'weights cut in half': async ({ folder }) => {
+      'truncated weights': async ({ folder }) => {
         const file = await (await folder.getFileHandle('part-0.gguf')).getFile()
         await write(folder, 'part-0.gguf', await file.slice(0, file.size / 2).arrayBuffer())
       },
-      'weights empty': ({ folder }) => write(folder, 'part-0.gguf', ''),
-      'weights missing': ({ folder }) => folder.removeEntry('part-0.gguf'),
-      'weights too long': async ({ folder }) => {
+      'empty weights': ({ folder }) => write(folder, 'part-0.gguf', ''),
+      'missing weights': ({ folder }) => folder.removeEntry('part-0.gguf'),
+      'weights that are too long': async ({ folder }) => {
         const file = await (await folder.getFileHandle('part-0.gguf')).getFile()
         await write(folder, 'part-0.gguf', new Blob([file, new Uint8Array(5000)]))
       },
@@ -90,13 +90,13 @@ async function open(beside) {
         await write(root, 'hybridge-models', 'x')
       },
       'a journal that is a list': ({ folder }) => write(folder, 'part-0.json', '[]\n'),
-      'a journal cut short': async ({ folder }) =>
+      'a truncated journal': async ({ folder }) =>
         write(folder, 'part-0.json', JSON.stringify(await journalOf(folder)).slice(0, 30)),
       'a journal of zeros': ({ folder }) => write(folder, 'part-0.json', new Uint8Array(200)),
       'a journal of megabytes': ({ folder }) => write(folder, 'part-0.json', '['.repeat(3 << 20)),
-      'held that is no list': async ({ folder }) =>
+      '`held` that is not a list': async ({ folder }) =>
         write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: 'all' })),
-      'held backwards': async ({ folder }) =>
+      'a reversed `held` range': async ({ folder }) =>
         write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: [[9, 2]] })),
       'an absurd size': async ({ folder }) =>
         write(
@@ -118,8 +118,8 @@ async function open(beside) {
         ),
       'a card of a billion files': ({ folder }) =>
         write(folder, 'model.json', '{"name":"tiny","files":1000000000,"lastUsed":1}\n'),
-      'a card that is no card': ({ folder }) => write(folder, 'model.json', '"tiny"'),
-      'no card': ({ folder }) => folder.removeEntry('model.json'),
+      'a card that is not an object': ({ folder }) => write(folder, 'model.json', '"tiny"'),
+      'a missing card': ({ folder }) => folder.removeEntry('model.json'),
     }
     globalThis.damage = async (how) => damages[how](await folderOf())
   }, it.host.origin)
@@ -164,7 +164,7 @@ test('only the missing bytes of a file are fetched', async () => {
   const page = await open()
   await page.evaluate(() => load())
   it.host.requests.length = 0
-  await page.evaluate(() => damage('weights cut in half'))
+  await page.evaluate(() => damage('truncated weights'))
   await page.evaluate(() => load())
   const firsts = it.host.requests.map(({ range }) => Number(/=(\d+)/.exec(range)[1]))
   assert.ok(firsts.length > 0 && Math.min(...firsts) >= Math.floor(bytes.length / 2), `${firsts}`)

@@ -42,21 +42,21 @@ export const badReplies = {
   null: () => null,
   'a number': () => 7,
   'an array': () => ['hi'],
-  'message null': () => ({ message: null }),
-  'content a string': () => says('hi'),
+  'a null message': () => ({ message: null }),
+  'a string as content': () => says('hi'),
   'content of strings': () => says(['hi']),
   'content of nulls': () => says([null]),
-  'text null': () => says([{ text: null }]),
-  'text a number': () => says([{ text: 5 }]),
+  'a null text': () => says([{ text: null }]),
+  'a number as text': () => says([{ text: 5 }]),
   'an empty part': () => says([{}]),
   'two kinds in a part': () => says([{ text: 'a', reasoning: 'b' }]),
-  'media without an address': () => says([{ media: {} }]),
+  'media without a URL': () => says([{ media: {} }]),
   'a call without a name': () => says([{ toolRequest: { input: 1 } }]),
-  'data that refers to itself': () => says([{ data: cyclic() }]),
+  'cyclic data': () => says([{ data: cyclic() }]),
   'data of a thousand levels': () => says([{ data: nested(1000) }]),
   'a bigint': () => says([{ data: 1n }]),
-  'text that is no text': () => ({ text: { toString: () => 'hi' } }),
-  'a finish reason that is no text': () => ({ text: 'a', finishReason: 7 }),
+  'a text that is not a string': () => ({ text: { toString: () => 'hi' } }),
+  'a finish reason that is not a string': () => ({ text: 'a', finishReason: 7 }),
   'a getter that throws': () => ({
     get text() {
       throw new Error('mine')
@@ -73,14 +73,14 @@ export const badReplies = {
 
 /** Unusual but valid: the answer is `a`. */
 export const oddReplies = {
-  'usage a string': () => ({ text: 'a', usage: 'many' }),
-  'usage null': () => ({ text: 'a', usage: null }),
+  'a string as usage': () => ({ text: 'a', usage: 'many' }),
+  'null as usage': () => ({ text: 'a', usage: null }),
   'usage of bigints': () => ({ text: 'a', usage: { outputTokens: 3n, inputTokens: NaN } }),
-  'confidence in part': () => ({ text: 'a', confidence: { tokens: 3 } }),
+  'a partial confidence': () => ({ text: 'a', confidence: { tokens: 3 } }),
   'an unknown finish reason': () => ({ text: 'a', finishReason: 'STOP' }),
-  'a role of its own': () => ({ message: { role: 'assistant', content: [{ text: 'a' }] } }),
-  'an odd trace': () => ({ text: 'a', routing: 5, branch: 7, device: 'tpu' }),
-  'metadata null': () => ({ message: { role: 'model', content: [{ text: 'a', metadata: null }], metadata: null } }),
+  'an unknown role': () => ({ message: { role: 'assistant', content: [{ text: 'a' }] } }),
+  'an invalid trace': () => ({ text: 'a', routing: 5, branch: 7, device: 'tpu' }),
+  'null metadata': () => ({ message: { role: 'model', content: [{ text: 'a', metadata: null }], metadata: null } }),
 }
 
 export const badChunks = {
@@ -90,7 +90,7 @@ export const badChunks = {
   'an object': {},
   'an array of strings': ['text'],
   'an array of null': [null],
-  'text null': [{ text: null }],
+  'a null text': [{ text: null }],
   'an empty part': [{}],
   poison: poison(),
 }

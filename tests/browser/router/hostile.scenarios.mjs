@@ -32,7 +32,7 @@ export function scenarios(hybridge) {
   ]
 
   return {
-    'what a strategy throws is the caller’s own, and no branch runs': async () => {
+    'an exception of a strategy reaches the caller, and no branch runs': async () => {
       for (const thrown of [
         new Error('mine'),
         'mine',
@@ -64,7 +64,7 @@ export function scenarios(hybridge) {
         }
       }
     },
-    'inside another hybrid it is still the caller’s own': async () => {
+    'an exception of a strategy in an inner hybrid reaches the caller': async () => {
       const mine = new Error('mine')
       const inner = hybridModel({
         branches: branches(),
@@ -77,7 +77,7 @@ export function scenarios(hybridge) {
       assert((await rejection(outer.generate('x'))) === mine, 'the same object')
       same(cloud.seen.calls, 0)
     },
-    'what onTrace throws is reported and costs no answer': async () => {
+    'an exception of onTrace is reported and does not affect the answer': async () => {
       const mine = new Error('mine')
       const kept = globalThis.reportError
       const reported = []
@@ -107,7 +107,7 @@ export function scenarios(hybridge) {
         globalThis.reportError = kept
       }
     },
-    'nonsense from a strategy is the caller’s mistake': async () => {
+    'an invalid decision of a strategy is INVALID_ARGUMENT': async () => {
       for (const nonsense of [
         7,
         true,
@@ -136,7 +136,7 @@ export function scenarios(hybridge) {
         }
       }
     },
-    'a strategy that hangs can be stopped': async () => {
+    'a hanging strategy can be aborted': async () => {
       for (const strategy of every(() => never)) {
         const ai = hybridModel({ branches: branches(), strategy })
         for (const run of [
@@ -169,7 +169,7 @@ export function scenarios(hybridge) {
       controller.abort()
       same([(await failed).status, all.cloud.seen.calls, seen.aborted], ['CANCELLED', 0, true])
     },
-    'a strategy may call the model again from inside': async () => {
+    'a strategy may call the model again': async () => {
       const ai = hybridModel({
         branches: branches(),
         strategy: new PreRoutingStrategy(async ({ context }) =>
@@ -180,7 +180,7 @@ export function scenarios(hybridge) {
       })
       same((await ai.generate('x')).branch, 'cloud')
     },
-    'a branch may call its own hybrid, also while it streams': async () => {
+    'a branch may call its own hybrid, even while it streams': async () => {
       const ai = hybridModel({
         branches: {
           onDevice: defineModel({
@@ -252,7 +252,7 @@ export function scenarios(hybridge) {
         ['s'],
       )
     },
-    'whatever a branch throws is INTERNAL, and moves on': async () => {
+    'any exception of a branch is INTERNAL, and the next branch runs': async () => {
       for (const thrown of [
         new Error('x'),
         'x',
@@ -276,7 +276,7 @@ export function scenarios(hybridge) {
         same([response.text, response.routing.attempts[0].status], ['n', 'INTERNAL'])
       }
     },
-    'a branch that answers nonsense has failed': async () => {
+    'a branch with an invalid answer fails': async () => {
       for (const reply of [undefined, 7, null, { message: 'x' }]) {
         const odd = defineModel({ name: 'o', generate: async () => reply })
         same(
@@ -290,7 +290,7 @@ export function scenarios(hybridge) {
         )
       }
     },
-    'odd log-probabilities and usage are harmless': async () => {
+    'invalid log-probabilities and usage are harmless': async () => {
       const odd = defineModel({
         name: 'o',
         generate: async (_, { sendChunk }) => {
@@ -306,7 +306,7 @@ export function scenarios(hybridge) {
       const big = defineModel({ name: 'b', generate: async () => ({ text: 'b', usage: { outputTokens: 3n } }) })
       same((await hybridModel({ branches: { big }, strategy: new FallbackStrategy(['big']) }).generate('x')).text, 'b')
     },
-    'half a surrogate pair, and a prompt like an escape of one': async () => {
+    'a lone surrogate, and a prompt that looks like its escape': async () => {
       const strategy = new FirstMatch([
         new PrivacyStrategy(),
         new InputSizeStrategy({ threshold: 1000, small: kOnDevice, large: kCloud }),
@@ -318,7 +318,7 @@ export function scenarios(hybridge) {
         same(all.onDevice.seen.requests[0].messages[0].content[0].text, prompt.replace(/\p{Surrogate}/gu, '\ufffd'))
       }
     },
-    'a request without a JSON form is refused before anything reads it': async () => {
+    'a request without a JSON form is refused before it is read': async () => {
       const loop = {}
       loop.self = loop
       const ai = hybridModel({
@@ -340,7 +340,7 @@ export function scenarios(hybridge) {
         'INVALID_ARGUMENT',
       )
     },
-    'a tree deeper than anybody means is refused': async () => {
+    'a tree that is too deep is refused': async () => {
       let strategy = order
       for (let depth = 0; depth < 200; depth++) strategy = new FirstMatch([strategy])
       same((await rejection(hybridModel({ branches: branches(), strategy }).generate('x'))).status, 'INVALID_ARGUMENT')
@@ -358,7 +358,7 @@ export function scenarios(hybridge) {
         [true, 0, 1000],
       )
     },
-    'models of another make are branches too': async () => {
+    'models of other packages can be branches': async () => {
       const inner = fake(defineModel, 'i', { chunks: ['a', 'b'], info: { inferenceSource: 'in_cloud' } })
       const foreign = {
         name: 'foreign',

@@ -27,7 +27,7 @@ export function scenarios(hybridge) {
         ['hi', 'onDevice', 'on_device', 'onDevice answered', 0],
       )
     },
-    'a transient failure moves on': async () => {
+    'the next branch answers after a transient failure': async () => {
       const { ai } = pair({ error: down() }, { text: 'hi' })
       const response = await ai.generate('x')
       same(
@@ -43,7 +43,7 @@ export function scenarios(hybridge) {
         ['UNAUTHENTICATED', 'bad key', 'onDevice', 'onDevice failed UNAUTHENTICATED', 0],
       )
     },
-    'the last error surfaces': async () => {
+    'if all branches fail, the last error is thrown': async () => {
       const last = new HybridError('RESOURCE_EXHAUSTED', 'quota')
       const { ai } = pair({ error: down() }, { error: last })
       const error = await rejection(ai.generate('x'))
@@ -64,11 +64,11 @@ export function scenarios(hybridge) {
       ])
       same((await stream.response).text, 'ab')
     },
-    'what came before the first content is held back, and dropped with its branch': async () => {
+    'chunks before the first content are held back, and dropped if the branch fails': async () => {
       const { ai } = pair({ chunks: ['', ''], error: down() }, { chunks: ['', 'b'] })
       same(await read(ai.generateStream('x')), { texts: ['', 'b'] })
     },
-    'after the first content there is no other branch': async () => {
+    'after the first content no other branch runs': async () => {
       const { ai, cloud } = pair({ chunks: ['a'], error: down() }, { chunks: ['b'] })
       const { texts, error } = await read(ai.generateStream('x'))
       same(
@@ -76,11 +76,11 @@ export function scenarios(hybridge) {
         [['a'], 'UNAVAILABLE', 'onDevice failed UNAVAILABLE', 0],
       )
     },
-    'without a reader of chunks content commits nothing': async () => {
+    'if chunks are not read, another branch may run after content': async () => {
       const { ai } = pair({ chunks: ['a'], error: down() }, { text: 'hi' })
       same((await ai.generate('x')).text, 'hi')
     },
-    'abort stops the branch and never falls back': async () => {
+    'an abort stops the branch, without a fallback': async () => {
       const { ai, device, cloud } = pair({ chunks: ['a'], hang: true }, { text: 'hi' })
       const controller = new AbortController()
       const reading = read(ai.generateStream('x', { signal: controller.signal }))
@@ -93,13 +93,13 @@ export function scenarios(hybridge) {
         [['a'], 'CANCELLED', 'onDevice stopped', 1, 0],
       )
     },
-    'leaving the loop stops the branch and never falls back': async () => {
+    'leaving the loop stops the branch, without a fallback': async () => {
       const { ai, device, cloud } = pair({ chunks: ['a', 'b'], hang: true }, { text: 'hi' })
       const stream = ai.generateStream('x')
       for await (const chunk of stream) if (chunk.text === 'a') break
       same([(await rejection(stream.response)).status, device.stopped, cloud.calls], ['CANCELLED', 1, 0])
     },
-    'a stop that is not the caller’s moves on': async () => {
+    'the next branch runs after a stop that is not the caller’s': async () => {
       for (const error of [
         new DOMException('x', 'AbortError'),
         new HybridError('CANCELLED', 'stopped by the service', { code: 'CLIENT_CLOSED' }),
@@ -113,7 +113,7 @@ export function scenarios(hybridge) {
       pair({ error: down() }, { error: down() }).ai.generateStream('x')
       await turn()
     },
-    'a hanging branch holds nothing up after abort': async () => {
+    'a hanging branch does not delay an abort': async () => {
       const ai = hybridModelOnDeviceCloud({
         onDevice: defineModel({ name: 'd', generate: () => never }),
         cloud: fake(defineModel, 'c', { text: '' }),

@@ -5,7 +5,7 @@ import { assert, fake, never, read, rejection, same, turn } from './fakes.mjs'
 export function scenarios({ defineModel, HybridError }) {
   const speaks = (chunks = ['a', 'b', 'c'], more = {}) => fake(defineModel, 'm', { chunks, ...more })
   return {
-    'a string is a whole answer': async () => {
+    'a model may return a string': async () => {
       const response = await fake(defineModel, 'm', { text: 'hi' }).generate('x')
       same(
         [response.text, response.finishReason, response.branch, response.inferenceSource],
@@ -25,7 +25,7 @@ export function scenarios({ defineModel, HybridError }) {
         ['system:s', 'model:m', 'user:p'],
       )
     },
-    'a malformed request is INVALID_ARGUMENT and runs nothing': async () => {
+    'a malformed request is INVALID_ARGUMENT, and the model does not run': async () => {
       const model = fake(defineModel, 'm', { text: '' })
       for (const request of [
         7,
@@ -88,7 +88,7 @@ export function scenarios({ defineModel, HybridError }) {
       await turn()
       await turn()
     },
-    'leaving the loop after the end stops nothing': async () => {
+    'leaving the loop after the end does not abort': async () => {
       const model = speaks(['a'])
       const stream = model.generateStream('x')
       const iterator = stream[Symbol.asyncIterator]()
@@ -97,7 +97,7 @@ export function scenarios({ defineModel, HybridError }) {
       await iterator.return()
       same([(await stream.response).text, model.seen.stopped], ['a', 0])
     },
-    'every loop sees all of it': async () => {
+    'every loop receives all chunks': async () => {
       const stream = speaks().generateStream('x')
       same(
         (await Promise.all([read(stream), read(stream.stream)])).map(({ texts }) => texts.join('')),
@@ -120,7 +120,7 @@ export function scenarios({ defineModel, HybridError }) {
         [4, true],
       ])
     },
-    'return() answers a next() that waits': async () => {
+    'return() resolves a waiting next()': async () => {
       const iterator = speaks([], { hang: true }).generateStream('x')[Symbol.asyncIterator]()
       const waiting = iterator.next()
       same((await iterator.return()).done, true)
@@ -135,7 +135,7 @@ export function scenarios({ defineModel, HybridError }) {
       assert((await rejection(stream[Symbol.asyncIterator]().throw(mine))) === mine, 'the same error')
       same([(await rejection(stream.response)).status, model.seen.stopped], ['CANCELLED', 1])
     },
-    'a failure surfaces in the loop and in the response, once': async () => {
+    'a failure is thrown by the loop and by the response': async () => {
       const stream = speaks(['a'], { error: new HybridError('DATA_LOSS', 'lost') }).generateStream('x')
       const iterator = stream[Symbol.asyncIterator]()
       same((await iterator.next()).value.text, 'a')
@@ -143,7 +143,7 @@ export function scenarios({ defineModel, HybridError }) {
       same((await iterator.next()).done, true)
       same((await rejection(stream.response)).message, 'lost')
     },
-    'abort is CANCELLED, at once, even where the model never listens': async () => {
+    'an abort is CANCELLED at once, even if the model ignores its signal': async () => {
       const controller = new AbortController()
       const model = speaks(['a'], { hang: true })
       const stream = model.generateStream('x', { signal: controller.signal })
@@ -154,19 +154,19 @@ export function scenarios({ defineModel, HybridError }) {
       const { texts, error } = await reading
       same([texts, error.status, error.routing.attempts[0].outcome], [['a'], 'CANCELLED', 'stopped'])
     },
-    'a signal that is aborted already runs nothing': async () => {
+    'with an aborted signal the model does not run': async () => {
       const model = speaks()
       same((await rejection(model.generate('x', { signal: AbortSignal.abort() }))).status, 'CANCELLED')
       same(model.seen.calls, 0)
     },
-    'the caller’s own timeout is a deadline, its own abort an AbortError': async () => {
+    'the caller’s timeout is DEADLINE_EXCEEDED, its abort an AbortError': async () => {
       const late = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
       const { status, name } = await rejection(speaks().generate('x', { signal: late }))
       same([status, name], ['DEADLINE_EXCEEDED', 'HybridError'])
       const stopped = await rejection(speaks().generate('x', { signal: AbortSignal.abort() }))
       same([stopped.status, stopped.name, HybridError.isInstance(stopped)], ['CANCELLED', 'AbortError', true])
     },
-    'what a model throws becomes ours, and its words stay on the cause': async () => {
+    'a model’s exception becomes a HybridError, with the original as its cause': async () => {
       const table = [
         [new Error('my secret prompt'), 'INTERNAL'],
         ['my secret prompt', 'INTERNAL'],
@@ -204,7 +204,7 @@ export function scenarios({ defineModel, HybridError }) {
         assert(!JSON.stringify([error.message, error.routing]).includes('secret'), 'no foreign words')
       }
     },
-    'a HybridError passes as it is, with the trace': async () => {
+    'a HybridError is passed on unchanged, with the trace': async () => {
       const thrown = new HybridError('UNAVAILABLE', 'gone', { code: 'OFFLINE', retryAfterMs: 5 })
       const model = defineModel({
         name: 'm',
@@ -221,7 +221,7 @@ export function scenarios({ defineModel, HybridError }) {
         'a copy, for its trace is another',
       )
     },
-    'nonsense from a model is INTERNAL': async () => {
+    'an invalid answer of a model is INTERNAL': async () => {
       for (const reply of [undefined, null, 7, { message: {} }]) {
         same(
           (await rejection(defineModel({ name: 'm', generate: async () => reply }).generate('x'))).status,
@@ -238,7 +238,7 @@ export function scenarios({ defineModel, HybridError }) {
       })
       same((await rejection(sends.generate('x'))).status, 'INTERNAL')
     },
-    'a late chunk is not heard': async () => {
+    'a late chunk is ignored': async () => {
       let late
       const model = defineModel({
         name: 'm',
@@ -252,7 +252,7 @@ export function scenarios({ defineModel, HybridError }) {
       late('late')
       same(await read(stream), { texts: ['done'] })
     },
-    'the caller’s signal keeps no listener': async () => {
+    'no listener stays on the caller’s signal': async () => {
       const { signal } = new AbortController()
       let listeners = 0
       const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)]
@@ -268,7 +268,7 @@ export function scenarios({ defineModel, HybridError }) {
       await rejection(speaks([], { error: new Error('x') }).generate('x', { signal }))
       same(listeners, 0)
     },
-    'the context reaches the model untouched': async () => {
+    'the context reaches the model unchanged': async () => {
       const context = { user: { id: 1 } }
       let seen
       await defineModel({
@@ -280,7 +280,7 @@ export function scenarios({ defineModel, HybridError }) {
       }).generate('x', { context })
       assert(seen === context, 'the same object')
     },
-    'JSON is parsed where it was asked for, also half of it': async () => {
+    'JSON is parsed if requested, even if incomplete': async () => {
       const stream = speaks(['```json\n{"a": [1, 2', '], "b": "x\\u00', 'e9", "c": tr', 'ue}\n```']).generateStream({
         prompt: 'x',
         output: { format: 'json' },
@@ -312,7 +312,7 @@ export function scenarios({ defineModel, HybridError }) {
       })
       same((await model.generate('abc')).text, 'abc.')
     },
-    'a hanging model holds nothing up after abort': async () => {
+    'a hanging model does not delay an abort': async () => {
       const controller = new AbortController()
       const model = defineModel({ name: 'm', generate: () => never })
       const response = rejection(model.generate('x', { signal: controller.signal }))

@@ -30,7 +30,7 @@ export function scenarios(hybridge) {
     attempts.map(({ branch, outcome, status }) => [branch, outcome, status].filter(Boolean).join(' ')).join(', ')
 
   return {
-    'a first token that is late moves on, and the branch is stopped': async () => {
+    'if the first token is late, the branch is stopped and the next one runs': async () => {
       const { ai, device } = pair({ hang: true }, { chunks: ['hi'] }, { policy: { firstTokenTimeoutMs: 10 } })
       const stream = ai.generateStream('x')
       same((await read(stream)).texts, ['hi'])
@@ -39,12 +39,12 @@ export function scenarios(hybridge) {
         ['onDevice failed DEADLINE_EXCEEDED, cloud answered', 1],
       )
     },
-    'silence in the middle is an error': async () => {
+    'silence during a stream is an error': async () => {
       const { ai, cloud } = pair({ chunks: ['a'], hang: true }, { text: 'x' }, { policy: { idleTimeoutMs: 10 } })
       const { texts, error } = await read(ai.generateStream('x'))
       same([texts, error.status, cloud.calls], [['a'], 'DEADLINE_EXCEEDED', 0])
     },
-    'a deadline in a month is not now': async () => {
+    'a deadline in a month does not fire at once': async () => {
       const { ai } = pair(
         { chunks: ['a', 'b'] },
         { text: 'x' },
@@ -52,17 +52,17 @@ export function scenarios(hybridge) {
       )
       same((await read(ai.generateStream('x'))).texts, ['a', 'b'])
     },
-    'a total deadline of one branch': async () => {
+    'a branch may have a total deadline': async () => {
       const { ai } = pair({ hang: true }, { text: 'hi' }, { branchPolicies: { onDevice: { totalTimeoutMs: 10 } } })
       same((await ai.generate('x')).text, 'hi')
     },
-    'a hedge: the first to speak wins, the other is stopped': async () => {
+    'a hedge: the first branch with content wins, the other is stopped': async () => {
       const { ai, device } = pair({ hang: true }, { chunks: ['b'] }, { policy: { hedgeAfterMs: 10 } })
       const stream = ai.generateStream('x')
       same((await read(stream)).texts, ['b'])
       same([story((await stream.response).routing), device.stopped], ['onDevice stopped, cloud answered', 1])
     },
-    'fallbackOn decides': async () => {
+    'fallbackOn determines which failures fall back': async () => {
       const missing = { error: new HybridError('NOT_FOUND', 'no model') }
       same((await pair(missing, { text: 'hi' }, { policy: { fallbackOn: ['NOT_FOUND'] } }).ai.generate('x')).text, 'hi')
       same(
@@ -82,7 +82,7 @@ export function scenarios(hybridge) {
       assert(state === 'open' && failuresInRow === 1 && openUntil > Date.now() + 50_000, JSON.stringify(ai.health()))
       same([story((await ai.generate('x')).routing), device.calls], ['onDevice skipped UNAVAILABLE, cloud answered', 1])
     },
-    'retryAfterMs and a lost GPU open it without a policy': async () => {
+    'retryAfterMs and a lost GPU open a breaker without a policy': async () => {
       for (const more of [{ retryAfterMs: 60_000 }, { code: 'DEVICE_LOST' }, { code: 'QUOTA_DAILY' }]) {
         const { ai, device } = pair({ error: down(more) }, { text: 'hi' })
         await ai.generate('x')
@@ -114,7 +114,7 @@ export function scenarios(hybridge) {
         ],
       )
     },
-    'accept: the last one stands, and one who streams gets it whole': async () => {
+    'accept: the last answer is final, and a stream receives it as one chunk': async () => {
       for (const [good, expected] of [
         [['d'], 'd'],
         [['c'], 'c'],
@@ -135,7 +135,7 @@ export function scenarios(hybridge) {
         same([asked, small.seen.streaming], [Array(2).fill(['d', 'small', 1]), [false, false]])
       }
     },
-    'accept that throws goes to the caller as it is': async () => {
+    'accept: an exception reaches the caller unchanged': async () => {
       const mine = new Error('mine')
       const ai = cascadeModel({
         branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) },
@@ -147,7 +147,7 @@ export function scenarios(hybridge) {
       assert((await rejection(ai.generate('x'))) === mine, 'the same object')
       assert((await read(ai.generateStream('x'))).error === mine, 'the same object in the loop')
     },
-    'accept that returns nonsense is the caller’s mistake': async () => {
+    'accept: an invalid return value is INVALID_ARGUMENT': async () => {
       for (const nonsense of [undefined, 1, 'yes', null]) {
         const ai = cascadeModel({
           branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) },
@@ -157,7 +157,7 @@ export function scenarios(hybridge) {
         same((await rejection(ai.generate('x'))).status, 'INVALID_ARGUMENT')
       }
     },
-    'construction is checked': () => {
+    'options are validated by the constructor': () => {
       const a = fake(defineModel, 'a', {})
       const accept = () => true
       for (const make of [
@@ -188,7 +188,7 @@ export function scenarios(hybridge) {
         same(thrown?.status, 'INVALID_ARGUMENT', String(make))
       }
     },
-    'confidence: the unsure are never seen, the sure flow': async () => {
+    'confidence: unsure answers are never shown, sure ones stream': async () => {
       for (const [logprob, texts, trace] of [
         [-0.1, ['a', 'b', 'c', 'd'], 'onDevice answered'],
         [-5, ['C'], 'onDevice rejected, cloud answered'],
@@ -206,12 +206,12 @@ export function scenarios(hybridge) {
         same((await ai.generate('x')).text, texts.join(''))
       }
     },
-    'confidence: shorter than what is held is shown once': async () => {
+    'confidence: an answer shorter than the held tokens is shown once': async () => {
       const onDevice = fake(defineModel, 'd', { chunks: ['a'], logprobs: [[-0.1]] })
       const ai = confidenceCascade({ onDevice, cloud: fake(defineModel, 'c', {}), threshold: -1 })
       same(await read(ai.generateStream('x')), { texts: ['a'] })
     },
-    'confidence: a branch that reports none is taken as sure, and the trace states it': async () => {
+    'confidence: a branch without one counts as sure, and the trace states it': async () => {
       const ai = confidenceCascade({
         onDevice: fake(defineModel, 'd', { chunks: ['a'] }),
         cloud: fake(defineModel, 'c', {}),
@@ -223,7 +223,7 @@ export function scenarios(hybridge) {
         JSON.stringify(response.routing),
       )
     },
-    'no fallback, hedge or breaker leaves the constraint': async () => {
+    'fallbacks, hedges and breakers respect the constraint': async () => {
       const onDevice = fake(defineModel, 'd', { error: down({ retryAfterMs: 60_000 }) })
       const cloud = fake(defineModel, 'c', { text: 'leaked' })
       const strategy = new FirstMatch([new PrivacyStrategy(), order])
@@ -239,7 +239,7 @@ export function scenarios(hybridge) {
       }
       same((await ai.generate('hello')).branch, 'cloud')
     },
-    'options of one branch go to no other': async () => {
+    'options of one branch are not sent to another': async () => {
       const { ai, device, cloud } = pair({ error: down() }, { text: 'hi' })
       await ai.generate({
         prompt: 'x',
@@ -256,7 +256,7 @@ export function scenarios(hybridge) {
         ],
       )
     },
-    'thinking commits only where it was asked for': async () => {
+    'thoughts commit only if they were requested': async () => {
       const thinks = { chunks: [[{ reasoning: 'hm' }]], error: down() }
       same((await read(pair(thinks, { chunks: ['b'] }).ai.generateStream('x'))).texts, ['b'])
       const asked = await read(
@@ -264,7 +264,7 @@ export function scenarios(hybridge) {
       )
       same([asked.texts, asked.error.status], [[''], 'UNAVAILABLE'])
     },
-    'hybrids nest, and their traces with them': async () => {
+    'hybrids can be nested, and so are their traces': async () => {
       const inner = pair({ error: down() }, { text: 'deep', info: { inferenceSource: 'in_cloud' } })
       const outer = hybridModel({
         branches: { first: fake(defineModel, 'f', { error: down() }), second: inner.ai },
@@ -294,7 +294,7 @@ export function scenarios(hybridge) {
         ['only', 'only failed UNAVAILABLE', 'onDevice failed UNAVAILABLE, cloud failed UNAVAILABLE'],
       )
     },
-    'no word of prompt, answer or key is in a trace': async () => {
+    'a trace contains neither prompt nor answer nor key': async () => {
       const traces = []
       const { ai } = pair(
         { error: Object.assign(new Error('PROMPT key=SECRET'), { status: 'UNAVAILABLE' }) },
@@ -312,7 +312,7 @@ export function scenarios(hybridge) {
       assert(traces.length === 2 && !/PROMPT|ANSWER|SECRET/.test(told), told)
       same(error.cause, 'PROMPT SECRET')
     },
-    'a wasm that was there once is there: explain runs nothing': async () => {
+    'once the wasm is loaded, explain runs no branch': async () => {
       const { ai, device } = pair({ text: 'x' }, { text: 'y' })
       same(await ai.explain('x'), { strategy: 'FallbackStrategy', order: ['onDevice', 'cloud'] })
       await turn()

@@ -88,7 +88,7 @@ export function scenarios(hybridge) {
           '5 tokens, estimated',
         ],
       ]),
-    'InputSizeStrategy counts exactly where a branch is loaded': () => {
+    'InputSizeStrategy counts exactly if a branch is loaded': () => {
       const loaded = Object.assign(fake(defineModel, 'd', {}), {
         state: 'ready',
         countTokens: async (request) => request.messages[0].content[0].text.split(' ').length,
@@ -102,7 +102,7 @@ export function scenarios(hybridge) {
         { onDevice: loaded },
       )
     },
-    'a tokenizer that fails is none': () => {
+    'a failing tokenizer is ignored': () => {
       const broken = Object.assign(fake(defineModel, 'd', {}), {
         state: 'ready',
         countTokens: () => {
@@ -209,7 +209,7 @@ export function scenarios(hybridge) {
           'a picture',
         ],
       ]),
-    'LatencyStrategy follows what was measured': async () => {
+    'LatencyStrategy uses measured latencies': async () => {
       let slow = true
       const speaking = (delay) =>
         defineModel({
@@ -262,7 +262,7 @@ export function scenarios(hybridge) {
           globalThis.navigator?.deviceMemory ? 'cloud' : 'onDevice',
         ],
       ]),
-    'strategies of the caller’s own nest anywhere': async () => {
+    'custom strategies can be nested anywhere': async () => {
       const seen = []
       class Mine {
         name = 'Mine'
@@ -297,7 +297,7 @@ export function scenarios(hybridge) {
       )
       same(seen, Array(2).fill([false, 'onDevice,cloud', 'ann', 'boolean', 'ready', false]))
     },
-    'a class that overrides route is the caller’s own': async () => {
+    'a class that overrides route is a custom strategy': async () => {
       class Turned extends FallbackStrategy {
         async route(context) {
           return (await super.route(context)).order.toReversed()
@@ -308,7 +308,7 @@ export function scenarios(hybridge) {
         device,
       ])
     },
-    'a strategy on its own says what it would say': async () => {
+    'a strategy on its own returns the same decision': async () => {
       const context = {
         request: { messages: [], config: {}, tools: [] },
         branchKeys: new Set([device, cloud]),
@@ -328,7 +328,7 @@ export function scenarios(hybridge) {
       ])
       same(await new FirstMatch([]).route(context), {})
     },
-    'arguments are checked when a strategy is made': () => {
+    'arguments are validated by the constructor of a strategy': () => {
       for (const make of [
         () => new FallbackStrategy([]),
         () => new FallbackStrategy('cloud'),
@@ -361,7 +361,7 @@ export function scenarios(hybridge) {
         )
       }
     },
-    'unknown keys are refused with a list of the known ones, before anything runs': async () => {
+    'unknown keys are refused with a list of the known ones, before any branch runs': async () => {
       const all = branches()
       const error = await rejection(
         hybridModel({ branches: all, strategy: new FallbackStrategy([device, 'clud']) }).generate('x'),
