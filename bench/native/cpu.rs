@@ -1,7 +1,7 @@
 //! Measures the CPU pass with the shape of Gemma 3 270M, natively on one thread: medians of three.
 //!
 //! `cargo bench -p hybridge-gemma --no-default-features --bench cpu`
-#![expect(clippy::print_stdout, reason = "a benchmark reports to people")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::time::Instant;
 

@@ -6,7 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "a benchmark reports to people, and its numbers are its own"
+    reason = "a benchmark prints its results; its numbers are small"
 )]
 
 use std::sync::Arc;

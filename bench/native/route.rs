@@ -1,6 +1,6 @@
 //! Measures a decision by a tree of depth five, and all detectors on ten megabytes.
 
-#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+#![expect(clippy::expect_used, reason = "a benchmark without its setup cannot run")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -57,7 +57,7 @@ mod exports {
     }
 
     /// Creates a stream of the given kind and returns its length.
-    #[expect(unsafe_code, reason = "an export of a program without bindings")]
+    #[expect(unsafe_code, reason = "a program without bindings exports it")]
     #[unsafe(no_mangle)]
     extern "C" fn prepare(kind: usize) -> usize {
         let event = super::KINDS.get(kind).map_or(0, |(_, event)| *event);
@@ -66,7 +66,7 @@ mod exports {
     }
 
     /// Decodes the stream.
-    #[expect(unsafe_code, reason = "an export of a program without bindings")]
+    #[expect(unsafe_code, reason = "a program without bindings exports it")]
     #[unsafe(no_mangle)]
     extern "C" fn decode() -> usize {
         BYTES.with_borrow(|bytes| super::decode_all(bytes))

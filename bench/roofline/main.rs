@@ -152,7 +152,7 @@ fn plan_of(name: &str, facts: &AdapterFacts) -> Result<Plan> {
     Plan::parse(name, &any, true).ok_or_else(|| wrong(&format!("{name} is no plan")))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the first digits matter")]
+#[expect(clippy::cast_precision_loss, reason = "only the first digits matter")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -285,7 +285,7 @@ test('retries wait as long as the service requests', async () => {
   assert.equal((await ask(0)).error.code, 'QUOTA_EXCEEDED', 'none unless asked for')
   gemini.next(stream(chunk('half ')))
   const half = await run(({ gemini }) => streamed(hybridge.geminiModel({ ...gemini, retries: 5 }).generateStream('x')))
-  assert.equal(half.error.code, 'STREAM_TRUNCATED', 'never after something was said')
+  assert.equal(half.error.code, 'STREAM_TRUNCATED', 'no fallback after content')
 })
 
 test('an abort ends a pause', async () => {

@@ -114,7 +114,7 @@ test('memory of a context on the GPU, and a GPU that is too small for it', async
   // Four heads of 256 keys and values in f32: 5 of 34 layers store the whole context, 29 a ring.
   const [short, long] = [await needs(4096), await needs(8192)]
   assert.equal(long - short, 4096 * 5 * 2 * 4 * 1024 + 4096 * 8 * 4)
-  assert.deepEqual(it.host.requests, [], 'a known name needs no host')
+  assert.deepEqual(it.host.requests, [], 'a known name needs no request')
   await page.context().close()
   for (const [limit, asked] of [
     [{ maxComputeInvocationsPerWorkgroup: 128 }, 4096],
@@ -189,7 +189,7 @@ test('the actual obstacle is reported, and never the device instead', async () =
     const found = await ask(page, { ...options, model })
     assert.deepEqual([found.status, found.code], [status, code], JSON.stringify({ options, mood, found }))
     assert.ok(found.reason.length > 10 && !/GPU/.test(found.reason), found.reason)
-    assert.equal(found.estimatedTokensPerSecond, undefined, 'no speed for what is no model')
+    assert.equal(found.estimatedTokensPerSecond, undefined, 'an invalid file has no speed')
   }
   await page.context().close()
 })

@@ -50,7 +50,7 @@ test('a good host: ranges, progress from 0 to 1, never backwards', async () => {
   const { events } = await check([])
   assert.ok(
     it.host.requests.every(({ range }) => range !== undefined),
-    'only ranges are asked for',
+    'only ranges are requested',
   )
   assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
   assert.ok(

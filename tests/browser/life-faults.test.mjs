@@ -63,7 +63,7 @@ async function recovered() {
     return (await say(gemma)).text
   })
   assert.equal(text, expected, 'the same answer as before')
-  assert.deepEqual(it.host.requests, [], 'nothing is fetched again')
+  assert.deepEqual(it.host.requests, [], 'no request is sent again')
 }
 
 for (const [fault, when, code] of [

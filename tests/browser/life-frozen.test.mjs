@@ -97,7 +97,7 @@ test('frozen during a download', async () => {
   assert.equal(
     it.host.requests.filter(({ range }) => range === 'bytes=0-65535').length,
     1,
-    'what has come is not fetched again',
+    'received bytes are not fetched again',
   )
   await close()
 })

@@ -90,7 +90,7 @@ test('most of a model is on the GPU before its end was sent, and it answers like
   const gate = withhold(it.host)
   const page = await open()
   await page.evaluate(() => void load())
-  assert.equal(await mostlyThere(page), true, 'nothing was uploaded before the file was whole')
+  assert.equal(await mostlyThere(page), true, 'nothing was uploaded before the file was complete')
   assert.deepEqual(await page.evaluate(() => [...new Set(phases)]), ['download'])
   gate.open()
   assert.equal((await page.evaluate(() => loading)).code, undefined)

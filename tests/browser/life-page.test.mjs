@@ -95,11 +95,11 @@ test('an abandoned download continues where it stopped at the next load', async 
   it.host.rule = undefined
   it.host.requests.length = 0
   assert.deepEqual(await run('return [shown[0], (await loading).code, gemma.state]'), [true, 'PAGE_LEFT', 'absent'])
-  assert.deepEqual(it.host.requests, [], 'nothing is fetched unasked')
+  assert.deepEqual(it.host.requests, [], 'nothing is fetched without a request')
   await run('await gemma.load()')
   assert.ok(
     it.host.requests.length > 0 && it.host.requests.every(({ range }) => range !== 'bytes=0-65535'),
-    'what had arrived is not fetched again',
+    'received bytes are not fetched again',
   )
   await close()
 })

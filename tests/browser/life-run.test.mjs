@@ -241,7 +241,7 @@ for (const [fault, code] of [
     )
     assert.deepEqual(found.error, { status: 'INTERNAL', code })
     assert.deepEqual(found.after.value.text, found.before.value.text)
-    assert.equal(it.host.requests.length, 0, 'nothing is fetched again')
+    assert.equal(it.host.requests.length, 0, 'no request is sent again')
     await page.context().close()
   })
 }

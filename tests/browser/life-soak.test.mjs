@@ -80,7 +80,7 @@ for (const [device, rounds] of Object.entries(roundsOn)) {
     console.log(
       `${device}: wasm and GPU bytes after a load ${found.loads[0]}, after answers ${found.said[0]}; ${found.seconds.map((it) => it.toFixed(1)).join(' and ')} s`,
     )
-    assert.deepEqual([...new Set(found.loads)], [found.loads[0]], 'each load takes what the first one took')
+    assert.deepEqual([...new Set(found.loads)], [found.loads[0]], 'each load takes the same memory as the first one')
     assert.deepEqual([...new Set(found.said)], [found.said[0]], 'no answer leaves anything')
     if (device === 'gpu') {
       assert.equal(found.ends.length, rounds + 1, 'each device is destroyed')

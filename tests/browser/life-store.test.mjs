@@ -101,7 +101,7 @@ test('storage full during a write: an error with both numbers, and the received 
     (sum, { range }) => sum + (([from, to]) => to - from + 1)(numbersIn(range)),
     0,
   )
-  assert.ok(fetched < bytes.length, 'what was kept is not fetched again')
+  assert.ok(fetched < bytes.length, 'kept bytes are not fetched again')
   await page.context().close()
 })
 

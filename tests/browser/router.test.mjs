@@ -93,7 +93,7 @@ describe('in Chromium', () => {
             const late = new Promise((_, reject) => setTimeout(reject, patience, new Error('it hangs')))
             await Promise.race([run(), late]).catch((error) => failures.push(`${name}: ${error?.stack ?? error}`))
           }
-          if (played === 0) failures.push('nothing was played')
+          if (played === 0) failures.push('no scenario ran')
           return failures
         },
         [file, PATIENCE_MS],

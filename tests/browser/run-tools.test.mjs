@@ -53,7 +53,7 @@ test('calls are answered in parallel until the model answers in words', async ()
   assert.deepEqual(turns, [2, 0])
   const [first, second] = model.heard
   assert.equal(first.toolChoice, 'required')
-  assert.equal(second.toolChoice, undefined, 'it was required to call and has called')
+  assert.equal(second.toolChoice, undefined, 'the required call was made')
   assert.deepEqual(
     second.messages.map(({ role }) => role),
     ['user', 'model', 'tool'],

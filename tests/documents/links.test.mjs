@@ -69,5 +69,5 @@ test('the map is short, and its paths exist', () => {
       checked++
     }
   }
-  assert.ok(checked > 30, 'the map was not read')
+  assert.ok(checked > 30, 'ARCHITECTURE.md was not read')
 })

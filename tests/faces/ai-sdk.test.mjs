@@ -468,7 +468,7 @@ test('no error contains a prompt', async () => {
 
 const stopped = async ({ signal }) => {
   for (let turn = 0; turn < 200 && !signal.aborted; turn++) await new Promise((resolve) => setTimeout(resolve, 5))
-  assert.equal(signal.aborted, true, 'the work goes on')
+  assert.equal(signal.aborted, true, 'the work was not aborted')
 }
 
 test('an abort rejects with its own reason, is not retried, and causes no fallback', async () => {

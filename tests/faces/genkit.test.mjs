@@ -31,7 +31,7 @@ async function until(check, what, turns = 2000) {
   }
   assert.fail(what)
 }
-const stopped = ({ signal }) => until(() => signal.aborted, 'the work goes on')
+const stopped = ({ signal }) => until(() => signal.aborted, 'the work was not aborted')
 const genkitOver = (models, more = {}) => genkit({ plugins: [hybridgePlugin({ models, ...more })] })
 
 // ── The plugin ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ const clientOf = (served) => new OpenAI({ apiKey: 'none', baseURL: 'http://local
 const ask = (model, fields = {}) => ({ model: model.name, messages: [{ role: 'user', content: 'hi' }], ...fields })
 const stopped = async ({ signal }) => {
   for (let turn = 0; turn < 200 && !signal.aborted; turn++) await new Promise((resolve) => setTimeout(resolve, 5))
-  assert.equal(signal.aborted, true, 'the work goes on')
+  assert.equal(signal.aborted, true, 'the work was not aborted')
 }
 
 test('embeddings: base64 by default of the client, floats on request, errors', async () => {

@@ -507,7 +507,7 @@ test('a failure after the first content is an event that the client throws', asy
 
 const stopped = async ({ signal }) => {
   for (let turn = 0; turn < 200 && !signal.aborted; turn++) await new Promise((resolve) => setTimeout(resolve, 5))
-  assert.equal(signal.aborted, true, 'the work goes on')
+  assert.equal(signal.aborted, true, 'the work was not aborted')
 }
 
 test('an abort before, during and after the first content ends the work, and the next call works', async () => {

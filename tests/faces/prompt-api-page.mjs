@@ -54,8 +54,8 @@ for (const [what, inputSchema] of [
   ['a text', 'x'],
   ['without a type', { properties: {} }],
   ['of a string', { type: 'string' }],
-  ['with wrong properties', { type: 'object', properties: 'x' }],
-  ['with a wrong list of what is required', { type: 'object', required: 'x' }],
+  ['with invalid properties', { type: 'object', properties: 'x' }],
+  ['with an invalid `required` list', { type: 'object', required: 'x' }],
   ['absent', undefined],
 ])
   check(`a tool whose schema is ${what}`, () =>

@@ -27,7 +27,7 @@ const heard = (model, at = -1) =>
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 const stopped = async ({ signal }) => {
   for (let count = 0; count < 200 && !signal.aborted; count++) await turn()
-  assert.equal(signal.aborted, true, 'the work goes on')
+  assert.equal(signal.aborted, true, 'the work was not aborted')
 }
 
 test('the class: its name, its constructor, availability', async () => {
@@ -114,12 +114,12 @@ const malformed = [
   ['no role', [{ content: 'x' }], TypeError],
   ['no content', [{ role: 'user' }], TypeError],
   ['an unknown type', user([{ type: 'smell', value: 'x' }]), TypeError],
-  ['text that is none', user([{ type: 'text', value: 5 }]), TypeError],
+  ['a text that is not a string', user([{ type: 'text', value: 5 }]), TypeError],
   ['null among messages', [null], TypeError],
   ['an unexpected picture', user([{ type: 'image', value: picture }]), named('NotSupportedError')],
   ['a picture that is a string', user([{ type: 'image', value: 'x' }]), TypeError],
   ['a system message', [{ role: 'system', content: 'x' }], TypeError],
-  ['a system message behind another', [...user('x'), { role: 'system', content: 'x' }], TypeError],
+  ['a system message after another message', [...user('x'), { role: 'system', content: 'x' }], TypeError],
   [
     'a call with a list of arguments',
     [{ role: 'assistant', content: [{ type: 'tool-call', value: { callID: '1', name: 't', arguments: [] } }] }],

@@ -3,7 +3,7 @@
 //!
 //! `HYBRIDGE_BLESS=1 cargo test --test learn` writes `golden.json` again.
 
-#![expect(clippy::unwrap_used, reason = "a test: what is not as expected shall panic")]
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::fmt::Write as _;
 use std::fs;

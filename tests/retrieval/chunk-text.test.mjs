@@ -65,7 +65,7 @@ test('random texts are returned completely, in chunks that fit', async () => {
     let covered = 0
     for (const chunk of overlapping) {
       assert.equal(chunk.text, text.slice(chunk.start, chunk.end))
-      assert.ok(chunk.start <= covered && chunk.end > covered, 'each piece brings something new, and no gap')
+      assert.ok(chunk.start <= covered && chunk.end > covered, 'each chunk adds new text, without a gap')
       assert.ok(places.has(chunk.start) && places.has(chunk.end))
       covered = chunk.end
     }

@@ -122,7 +122,7 @@ test('files of another version or another embedder are refused with their own co
   const refused = open(folder)
   await assert.rejects(refused.count(), code('STORE_NEWER'))
   await refused.close()
-  assert.deepEqual(await readFile(path), newer, 'it is left as it was')
+  assert.deepEqual(await readFile(path), newer, 'the newer file is unchanged')
   const damaged = Buffer.from(bytes)
   damaged[30] ^= 1
   await writeFile(path, damaged)

@@ -1,5 +1,5 @@
 //! The tracked files, as text.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails loudly")]
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic")]
 
 use std::path::PathBuf;
 use std::process::Command;

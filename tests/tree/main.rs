@@ -90,7 +90,7 @@ fn gemma_runs_natively() {
     no_file_names(
         |path| is_rust_in(path, "crate/gemma/"),
         &["wasm_bindgen", "js_sys", "web_sys", "gloo_net"],
-        "invariant 2: gemma knows no JavaScript",
+        "invariant 2: gemma does not depend on JavaScript",
     );
 }
 
@@ -284,7 +284,7 @@ fn dependencies_point_one_way() {
         }
     }
     let page = files::read("crate/page/Cargo.toml");
-    assert!(!page.contains("burn"), "the page's wasm carries no engine");
+    assert!(!page.contains("burn"), "the page's wasm contains no engine");
 }
 
 #[test]

@@ -91,7 +91,7 @@ test('the last caller to abort stops the download, and the next call starts anot
   const next = model.load()
   browser.creates[0].done()
   await turn()
-  assert.equal(model.state, 'loading', 'what was stopped changes nothing')
+  assert.equal(model.state, 'loading', 'a stopped load does not change the state')
   browser.creates[1].done()
   assert.deepEqual([await outcome(next), model.state], ['ok', 'ready'])
 })

@@ -29,7 +29,7 @@ test('the large file is for GPUs that a model would run on', () => {
     ['cpu', right, 'cpu'],
   ]) {
     assert.equal(fileFor({ device, hasGpuFile: false }, gpu), expected, JSON.stringify({ device, gpu }))
-    assert.equal(fileFor({ device, hasGpuFile: true }, gpu), 'gpu', 'one that is here is used')
+    assert.equal(fileFor({ device, hasGpuFile: true }, gpu), 'gpu', 'a stored file is used')
   }
 })
 

@@ -36,7 +36,7 @@ const b = 'https://b.example/signed'
 test('which addresses get the headers', async () => {
   for (const [about, headers, hosts, requests, expected] of [
     [
-      'no headers, no redirect',
+      'a response without headers is no redirect',
       {},
       () => 206,
       2,

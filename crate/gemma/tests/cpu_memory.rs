@@ -1,6 +1,6 @@
 //! Loading for the CPU streams into place: at no time is there more in memory than the model and a
 //! few chunks of its file.
-#![expect(unsafe_code, reason = "an allocator that counts is the only witness of a peak")]
+#![expect(unsafe_code, reason = "only a counting allocator can measure a peak")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::rc::Rc;

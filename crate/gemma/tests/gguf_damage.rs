@@ -1,5 +1,5 @@
 //! Damaged headers: for all bytes, an error and little memory; never a panic.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 /// Records the largest single allocation.
 struct Largest(AtomicUsize);
 
-#[expect(unsafe_code, reason = "an allocator can be written in no other way")]
+#[expect(unsafe_code, reason = "an allocator requires unsafe code")]
 // SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Largest {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -14,7 +14,7 @@ use crate::thrown::thrown;
 
 /// One cloud call: first its chunks, then the reply. Every failure is thrown as an `Error` in JSON.
 #[wasm_bindgen]
-#[expect(missing_debug_implementations, reason = "it contains a key, which no log may show")]
+#[expect(missing_debug_implementations, reason = "it contains a key, which must not be logged")]
 pub struct CloudCall {
     exchange: RefCell<Exchange>,
     http: HttpRequest,

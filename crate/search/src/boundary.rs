@@ -25,7 +25,7 @@ fn place(at: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a conversion that saturates, of a size that JavaScript read from a file"
+    reason = "the cast saturates; JavaScript read the size from a file"
 )]
 fn size(bytes: f64) -> u64 {
     bytes as u64
@@ -226,7 +226,7 @@ impl Index {
 
     /// Returns the record that deletes documents, to be appended to the file.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "wasm-bindgen hands a vector over")]
+    #[expect(clippy::needless_pass_by_value, reason = "wasm-bindgen passes an owned vector")]
     pub fn deletion_of(&self, ids: Vec<String>) -> Vec<u8> {
         self.store.borrow().deletion_of(&ids)
     }
@@ -234,7 +234,7 @@ impl Index {
     /// Adds a document of this store to the batch of another.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "wasm-bindgen lends nothing that is optional"
+        reason = "wasm-bindgen does not support optional references"
     )]
     pub fn carry(
         &self,
@@ -284,7 +284,7 @@ impl Index {
     /// Returns `INVALID_ARGUMENT` if the vector has the wrong dimensions.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "wasm-bindgen lends nothing that is optional"
+        reason = "wasm-bindgen does not support optional references"
     )]
     pub fn search(
         &self,
@@ -350,7 +350,7 @@ impl Documents {
     /// Returns `INVALID_ARGUMENT` if the vector has the wrong dimensions.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "wasm-bindgen lends nothing that is optional"
+        reason = "wasm-bindgen does not support optional references"
     )]
     pub fn push(
         &self,

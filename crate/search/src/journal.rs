@@ -328,7 +328,7 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::cast_possible_truncation, reason = "the file of a test is short")]
+    #![expect(clippy::cast_possible_truncation, reason = "files in tests are short")]
     use super::*;
 
     const SALT: u64 = 0x1234_5678_9abc_def0;

@@ -2,7 +2,7 @@
 
 mod batch;
 #[cfg(any(test, feature = "twin"))]
-#[expect(dead_code, reason = "training has no cache, which the engine's module has")]
+#[expect(dead_code, reason = "training does not use the cache of the engine's module")]
 mod burn_model;
 mod curve;
 mod held;

@@ -21,7 +21,7 @@ pub use model::{Model, cpu_rate};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "a symbol of the linker's; calling it is its purpose")]
+#[expect(unsafe_code, reason = "the linker defines this function")]
 mod constructors {
     unsafe extern "C" {
         fn __wasm_call_ctors();

@@ -33,7 +33,7 @@ async fn device() -> Option<Device> {
     if opened.is_some() {
         return opened;
     }
-    js_sys::eval(ASK_FOR_SUBGROUPS).expect("it is right JavaScript");
+    js_sys::eval(ASK_FOR_SUBGROUPS).expect("the JavaScript is valid");
     match Device::open().await {
         Ok(device) => {
             let device = device.with_subgroups(has_subgroups());

@@ -218,7 +218,7 @@ export function scenarios({ defineModel, HybridError }) {
       const again = await rejection(model.generate('x'))
       assert(
         again !== thrown && again.cause === thrown && again.code === 'OFFLINE' && again.retryAfterMs === 5,
-        'a copy, for its trace is another',
+        'a copy, because its trace differs',
       )
     },
     'an invalid answer of a model is INTERNAL': async () => {

@@ -223,7 +223,7 @@ fn visit(
             return None;
         }
     }
-    panic!("it never ends");
+    panic!("the run does not end");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn frequent_cuts_are_slowed_down() {
     let disk = check_lasting(|_| Mood::Cut(1), true, "whole after 450 bytes in 450 requests");
     assert!(disk.paused.len() > 300, "{} pauses", disk.paused.len());
     let disk = check_lasting(|_| Mood::Cut(60), true, "whole after 450 bytes in 9 requests");
-    assert!(disk.paused.is_empty(), "a cut that brought much is none to wait for");
+    assert!(disk.paused.is_empty(), "there is no pause after a cut that delivered much");
 }
 
 #[test]
@@ -352,15 +352,15 @@ fn a_longer_retry_after_is_waited_for_up_to_a_minute() {
     for (seconds, pause) in [(None, 10), (Some(0), 10), (Some(3), 3000), (Some(u64::MAX), 60_000)] {
         let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
         for (round, doubled) in [10, 20, 40].into_iter().enumerate() {
-            let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+            let Next::Fetch { flight, .. } = transfer.step() else { panic!("expected a fetch") };
             let head = Head { status: 503, retry_after: seconds, ..Head::default() };
             assert_eq!(transfer.answered(flight, &head), Body::Drop);
             let pause_ms = pause.max(doubled);
             assert_eq!(transfer.step(), Next::Pause { pause_ms }, "{seconds:?}, round {round}");
         }
-        let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+        let Next::Fetch { flight, .. } = transfer.step() else { panic!("expected a fetch") };
         transfer.answered(flight, &Head { status: 503, retry_after: seconds, ..Head::default() });
-        let Next::Fail { error } = transfer.step() else { panic!("it gives up") };
+        let Next::Fail { error } = transfer.step() else { panic!("expected a failure") };
         let expected = seconds.map(|seconds| seconds.min(86_400) * 1000);
         assert_eq!(error.retry_after_ms, expected, "a day at most");
     }
@@ -396,7 +396,7 @@ fn a_recorded_size_is_believed_only_once_the_host_confirms_it() {
     assert_eq!(transfer.confirmed_size(), None);
     let named = Expected { bytes: Some(450), ..Expected::default() };
     assert_eq!(Transfer::new(POLICY, named, journal.clone()).confirmed_size(), Some(450));
-    let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+    let Next::Fetch { flight, .. } = transfer.step() else { panic!("expected a fetch") };
     let head =
         Head { status: 206, content_range: Some("bytes 40-99/450".into()), ..Head::default() };
     assert_eq!(transfer.answered(flight, &head), Body::Drop);
@@ -518,14 +518,14 @@ fn a_wrong_digest_is_fetched_again_once() {
         |host: &mut Host, expected: &mut Expected| expected.sha256 = Some(digest(&host.file));
     check(&[Mood::Corrupt], with_digest, "whole after 900 bytes in 10 requests");
     let disk = check(&[Mood::Corrupt; 10], with_digest, "DATA_LOSS CHECKSUM_MISMATCH");
-    assert_eq!(Journal::read(&disk.journal), Journal::default(), "nothing bad is kept");
+    assert_eq!(Journal::read(&disk.journal), Journal::default(), "no wrong bytes are kept");
 }
 
 #[test]
 fn an_expired_redirect_is_resolved_without_counting() {
     let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
     for _ in 0..20 {
-        let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+        let Next::Fetch { flight, .. } = transfer.step() else { panic!("expected a fetch") };
         let head = Head { status: 403, redirected: true, ..Head::default() };
         assert_eq!(transfer.answered(flight, &head), Body::Resolve);
     }

@@ -109,7 +109,7 @@ fn quotient(mut above: Big, mut below: Big) -> f64 {
         Ordering::Less => false,
     };
     kept += u64::from(up);
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact, and 2^53 is")]
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact, and so is 2^53")]
     let kept = kept as f64;
     kept * power_of_two(drop - scale)
 }
@@ -189,7 +189,7 @@ impl Big {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+#[expect(clippy::cast_possible_truncation, reason = "only the low half is needed")]
 fn low(value: u64) -> u32 {
     value as u32
 }

@@ -245,7 +245,7 @@ fn check_size(vectors: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "they were single floats when written")]
+#[expect(clippy::cast_possible_truncation, reason = "they were written as f32")]
 fn numbers(json: &Value, key: &str) -> Result<Vec<f32>> {
     let number = |it: &Value| it.as_f64().map(|it| it as f32).filter(|it| it.is_finite());
     let numbers: Option<Vec<f32>> = json.list(key).iter().map(number).collect();

@@ -134,7 +134,7 @@ pub(super) const LONGEST_WORD: usize = 31;
 const SENSES: [Sense; LISTS.len()] = {
     let mut senses = [Sense::Filler; LISTS.len()];
     let mut list = 0;
-    #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+    #[expect(clippy::indexing_slicing, reason = "evaluated, and so checked, at compile time")]
     while list < LISTS.len() {
         senses[list] = LISTS[list].0;
         list += 1;
@@ -158,7 +158,7 @@ const SLOTS: usize = 2048;
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "checked by the compiler, which runs this"
+    reason = "evaluated, and so checked, at compile time"
 )]
 const TABLE: [u16; SLOTS] = {
     let mut table = [0; SLOTS];
@@ -256,7 +256,7 @@ const FOREIGN_SLOTS: usize = 128;
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "checked by the compiler, which runs this"
+    reason = "evaluated, and so checked, at compile time"
 )]
 const FOREIGN_TABLE: [u8; FOREIGN_SLOTS] = {
     let mut table = [0; FOREIGN_SLOTS];

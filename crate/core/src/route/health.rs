@@ -221,7 +221,7 @@ impl Health {
             record.failures_in_row = record.failures_in_row.saturating_add(1);
         }
         let in_row = record.failures_in_row;
-        #[expect(clippy::cast_precision_loss, reason = "a pause of 2^52 ms is not meant")]
+        #[expect(clippy::cast_precision_loss, reason = "pauses are far shorter than 2^52 ms")]
         let reported = error.retry_after_ms.map(|it| (it as f64).min(LONGEST_PAUSE_MS));
         let cooldown = breaker.map(|it| it.cooldown_ms);
         let tripped = breaker.filter(|it| counts && in_row >= it.failures.max(1));
@@ -296,7 +296,7 @@ fn approximate(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a cast from float saturates, and a pause is not negative"
+    reason = "a cast from float saturates, and pauses are not negative"
 )]
 fn whole(milliseconds: f64) -> u64 {
     milliseconds.ceil() as u64

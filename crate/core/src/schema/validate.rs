@@ -365,7 +365,7 @@ fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "whole and not negative: checked"
+        reason = "checked to be an integer and not negative"
     )]
     value
         .as_u64()

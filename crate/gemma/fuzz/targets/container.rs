@@ -13,7 +13,7 @@ fuzz_target!(|file: &[u8]| {
     // A parser that requests more must accept that many bytes.
     let (mut length, mut turns) = (file.len().min(16), 0);
     while let Ok(Parsed::NeedMore(bytes)) = Header::parse(&file[..length], file.len() as u64) {
-        let bytes = usize::try_from(bytes).expect("no more than the file");
+        let bytes = usize::try_from(bytes).expect("at most the file's length");
         assert!(bytes > length && bytes <= file.len());
         length = bytes;
         turns += 1;

@@ -43,6 +43,6 @@ fuzz_target!(|input: (&str, Vec<u8>)| {
         }
         assert!(!allowed.is_empty(), "a dead end");
         assert_eq!(allowed.contains(&256), state.is_complete());
-        state.accept(allowed[usize::from(choice) % allowed.len()]).expect("it was allowed");
+        state.accept(allowed[usize::from(choice) % allowed.len()]).expect("the token was allowed");
     }
 });

@@ -119,7 +119,7 @@ impl<'a, 'p> Keywords<'a, 'p> {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "whole and in range: checked"
+                reason = "checked to be an integer in range"
             )]
             (number.fract() == 0.0 && (0.0..=4e9).contains(&number)).then(|| small(number as usize))
         };

@@ -417,7 +417,7 @@ fn whole(value: &Value) -> Option<usize> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "whole, not negative and at most LARGEST_SIZE"
+            reason = "an integer from 0 to LARGEST_SIZE"
         )]
         Value::Float(number)
             if number.fract() == 0.0 && (0.0..=of(LARGEST_SIZE)).contains(number) =>
@@ -511,7 +511,7 @@ fn inverse_root(size: usize) -> f32 {
     narrow(1.0 / of(size.max(1)).sqrt())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "weights and scales are f32 all through")]
+#[expect(clippy::cast_possible_truncation, reason = "weights and scales are f32")]
 fn narrow(value: f64) -> f32 {
     value as f32
 }

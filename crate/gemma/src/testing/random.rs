@@ -37,10 +37,7 @@ impl Random {
     }
 
     /// Returns an element of a non-empty list.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "below the length; a test that asks an empty list is wrong"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "below the length; no test passes an empty list")]
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(u32::try_from(from.len()).unwrap_or(u32::MAX)) as usize]
     }

@@ -1,5 +1,5 @@
 //! Random schemas.
-#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made here")]
+#![expect(clippy::indexing_slicing, reason = "the JSON objects are created here")]
 
 use serde_json::{Map, Value, json};
 

@@ -205,7 +205,7 @@ impl Keys<'_> {
         self.size(key, most)?.ok_or_else(|| missing(&format!("clip.vision.{key}")))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a small number in f32 all through")]
+    #[expect(clippy::cast_possible_truncation, reason = "a small number, computed in f32")]
     fn epsilon(&self) -> Result<f32> {
         const KEY: &str = "attention.layer_norm_epsilon";
         match self.value(KEY) {

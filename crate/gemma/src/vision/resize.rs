@@ -111,7 +111,7 @@ fn mixed<'a>(samples: impl Iterator<Item = &'a [u8]>, weights: &[i32]) -> [u8; 3
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "sizes are far below 2^52, and places are cut to the picture"
+    reason = "sizes are far below 2^52, and positions are clamped to the picture"
 )]
 fn taps(from: usize, to: usize, filter: Filter) -> Vec<Taps> {
     let scale = from as f64 / to as f64;

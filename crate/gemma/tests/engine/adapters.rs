@@ -142,7 +142,7 @@ fn invalid_adapters_are_refused_by_name() {
         ("a model", tiny.writer(), "ADAPTER_INVALID"),
         ("no type", changed(&|it| it.remove("general.type")), "ADAPTER_INVALID"),
         (
-            "a type that is no text",
+            "a type that is not a string",
             changed(&|it| it.set("general.type", Entry::U32(1))),
             "ADAPTER_INVALID",
         ),
@@ -211,7 +211,7 @@ fn invalid_adapters_are_refused_by_name() {
             "ADAPTER_INVALID",
         ),
         (
-            "a matrix that is not there",
+            "a matrix that the model does not have",
             changed(&|it| {
                 it.tensor("blk.9.attn_q.weight.lora_a", &[64, 1], Encoding::F32, &[0.0; 64]);
                 it.tensor("blk.9.attn_q.weight.lora_b", &[1, 64], Encoding::F32, &[0.0; 64]);

@@ -54,7 +54,7 @@ fn a_rewound_cache_continues_without_a_trace() {
             feed(&mut pass, &prompt[..held], 16);
             let kept = pass.rewind(keep);
             assert_eq!((kept, pass.position()), (keep, keep), "{} of {held}", tiny.name);
-            assert!(block_on(pass.logits()).is_err(), "nothing is pending");
+            assert!(block_on(pass.logits()).is_err(), "no logits are pending");
             let tokens = [&prompt[..keep], &other[keep..keep + 9]].concat();
             let got = feed(&mut pass, &tokens[kept..], 4);
             let expected = feed(&mut load(&tiny, 200), &tokens, 64);

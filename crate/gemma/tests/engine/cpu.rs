@@ -142,7 +142,7 @@ fn a_rewind_removes_every_trace() {
         let mut pass = load(&tiny, 128, Precision::Exact);
         block_on(pass.prefill(&tiny.prompt(fed))).unwrap();
         assert_eq!(pass.rewind(back), kept, "{fed} back to {back}");
-        assert!(block_on(pass.logits()).is_err(), "nothing is pending");
+        assert!(block_on(pass.logits()).is_err(), "no logits are pending");
         let other = [300, 301, 302];
         block_on(pass.prefill(&other)).unwrap();
         let mut fresh = load(&tiny, 128, Precision::Exact);
@@ -187,7 +187,7 @@ fn invalid_input_is_refused_before_any_token_is_fed() {
     }
     assert!(block_on(pass.logits()).is_err());
     block_on(pass.prefill(&[])).unwrap();
-    assert!(block_on(pass.logits()).is_err(), "nothing was fed");
+    assert!(block_on(pass.logits()).is_err(), "no token was fed");
 }
 
 #[test]

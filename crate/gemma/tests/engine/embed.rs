@@ -38,7 +38,7 @@ fn a_truncated_text_keeps_its_first_and_last_token() {
     let tokenizer = Tokenizer::read(model("embedding").gguf()).unwrap();
     let whole = tokens(&tokenizer, "the <eos> dog", 99).unwrap();
     assert_eq!((whole[0], *whole.last().unwrap()), (2, 1));
-    assert_eq!(whole.iter().filter(|id| **id == 1).count(), 1, "a person's <eos> is text");
+    assert_eq!(whole.iter().filter(|id| **id == 1).count(), 1, "<eos> in the user's text is text");
     let cut = tokens(&tokenizer, "the <eos> dog", 4).unwrap();
     assert_eq!(cut, [&whole[..3], &[1]].concat());
 }

@@ -147,7 +147,7 @@ fn a_thought_ends_with_its_budget() {
         // Its two markers count as thinking, too.
         assert_eq!(generation.usage().thoughts_tokens, Some(budget + 2));
         assert!(reasoning.starts_with("the") || budget < 20, "{budget}: {reasoning:?}");
-        assert!(text.contains("the"), "what follows is the answer");
+        assert!(text.contains("the"), "the answer follows the thought");
     }
 }
 

@@ -36,7 +36,7 @@ fn every_prefix_of_a_header_requests_more_within_the_file() {
         }
     }
     let Parsed::Complete(whole) = Header::parse(&file[..header.len()], size).unwrap() else {
-        panic!("the header is whole");
+        panic!("the header is complete");
     };
     assert_eq!(whole.value("gemma3.block_count"), Some(&Value::Integer(1)));
     let tokens = whole.value("tokenizer.ggml.tokens").and_then(Value::as_list);

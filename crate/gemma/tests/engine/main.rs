@@ -1,5 +1,5 @@
 //! The engine without a GPU, in one test program, because linking dominates the time.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic")]
 
 mod adapters;
 mod cache;

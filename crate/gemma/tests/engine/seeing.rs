@@ -1,6 +1,6 @@
 //! Rows of pictures among tokens, compared with records of an independent implementation, however
 //! they are fed.
-#![expect(clippy::indexing_slicing, reason = "a test's helpers may panic")]
+#![expect(clippy::indexing_slicing, reason = "helpers of tests may panic")]
 
 use std::rc::Rc;
 

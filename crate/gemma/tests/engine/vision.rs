@@ -45,7 +45,7 @@ fn golden(name: &str) -> Golden {
         "vision_gemma4_unified" => {
             include_str!("../../../../tests/oracle/goldens/vision_gemma4_unified.json")
         }
-        _ => "there is no such record",
+        _ => "there is no record of that name",
     };
     serde_json::from_str(json).unwrap()
 }
@@ -106,7 +106,7 @@ fn encoding_stops_when_its_future_is_dropped() {
     let mut last = 0.0;
     let mut report = |share| last = share;
     let mut work = tower.encode(&prepared, &mut report);
-    assert!((&mut work).now_or_never().is_none(), "one turn is not all of the work");
+    assert!((&mut work).now_or_never().is_none(), "the work takes more than one poll");
     drop(work);
     assert!(last < 0.5);
 }

@@ -71,7 +71,7 @@ fn chunks_are_delivered_before_a_later_failure() {
     assert!(matches!(failing.step(), Next::Piece(_)));
     assert!(matches!(failing.step(), Next::Failed(_)));
     failing.feed(&event("b", Some("STOP")));
-    assert!(matches!(failing.step(), Next::Failed(_)), "what is settled stays so");
+    assert!(matches!(failing.step(), Next::Failed(_)), "a settled step does not change");
 }
 
 #[test]

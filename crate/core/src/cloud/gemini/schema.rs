@@ -82,7 +82,7 @@ mod tests {
     use super::accepted;
 
     #[track_caller]
-    #[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+    #[expect(clippy::needless_pass_by_value, reason = "json! is easier to read without a borrow")]
     fn check(schema: Value, expected: Value) {
         assert_eq!(accepted(&schema), expected);
     }

@@ -23,7 +23,7 @@ fn check(bend: impl FnOnce(&mut AvailabilityFacts), expected: &str) {
     let mut found = serde_json::to_value(judge(&facts)).unwrap();
     let reason = found.as_object_mut().unwrap().remove("reason");
     found.as_object_mut().unwrap().remove("kept");
-    assert_eq!(reason.is_some(), found.get("code").is_some(), "a code comes with a sentence");
+    assert_eq!(reason.is_some(), found.get("code").is_some(), "a code has a reason");
     assert_eq!(found.to_string(), expected);
 }
 
@@ -229,7 +229,7 @@ fn a_file_that_isnt_a_model_is_rejected_wherever_it_is_stored() {
     }
     let mut unread = ready();
     unread.read_header(b"");
-    assert_eq!(unread, ready(), "nothing was read, so that nothing is wrong");
+    assert_eq!(unread, ready(), "an unread file has no fault");
 }
 
 #[test]

@@ -214,7 +214,10 @@ impl Matching<'_> {
     }
 
     /// Returns the states after a character.
-    #[expect(clippy::option_option, reason = "outside: whether it can be said; inside: where")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer option states whether it is known, the inner one where"
+    )]
     fn step(&self, place: usize, char: char) -> Option<Option<usize>> {
         let holds = |ranges: &Ranges| {
             let code = u32::from(char);

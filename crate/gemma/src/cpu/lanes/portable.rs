@@ -86,7 +86,7 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn power(self, n: [f32; 8]) -> [f32; 8] {
-        #[expect(clippy::cast_possible_truncation, reason = "whole numbers from -126 to 127")]
+        #[expect(clippy::cast_possible_truncation, reason = "integers from -126 to 127")]
         n.map(|n| f32::from_bits(((n as i32 + 127) << 23).cast_unsigned()))
     }
     #[inline(always)]

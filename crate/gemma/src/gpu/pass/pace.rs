@@ -95,7 +95,7 @@ impl Pace {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "positive numbers of which the first digits matter; a cast of what is no number gives 0"
+    reason = "only the first digits of positive numbers matter; NaN becomes 0"
 )]
 fn fitting(time: f64, done: u64, milliseconds: f64) -> u64 {
     let done = done.max(1);

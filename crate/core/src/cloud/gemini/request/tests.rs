@@ -22,7 +22,7 @@ fn body(request: Value, task: Task) -> Result<Value> {
 
 /// Compares the fields of `expected` with those of the body.
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+#[expect(clippy::needless_pass_by_value, reason = "json! is easier to read without a borrow")]
 fn check(request: Value, expected: Value) {
     assert_eq!(body(request, Task::Generate).unwrap(), expected);
 }
@@ -37,7 +37,7 @@ fn user(content: &Value) -> Value {
 }
 
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+#[expect(clippy::needless_pass_by_value, reason = "json! is easier to read without a borrow")]
 fn check_part(part: Value, expected: Value) {
     check(user(&json!([part])), json!({ "contents": [{ "role": "user", "parts": [expected] }] }));
 }

@@ -16,7 +16,7 @@ fn body(request: Value, task: Task) -> Result<Value> {
 }
 
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+#[expect(clippy::needless_pass_by_value, reason = "json! is easier to read without a borrow")]
 fn check(request: Value, expected: Value) {
     let mut whole = json!({ "model": "m" });
     whole.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
@@ -24,7 +24,7 @@ fn check(request: Value, expected: Value) {
 }
 
 #[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+#[expect(clippy::needless_pass_by_value, reason = "json! is easier to read without a borrow")]
 fn check_part(part: Value, expected: Value) {
     check(
         json!({ "messages": [{ "role": "user", "content": [part] }] }),
