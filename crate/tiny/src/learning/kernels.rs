@@ -216,7 +216,7 @@ fn plain_softmax_back(d: &mut [f32], weights: &[f32], length: usize) {
 macro_rules! wide {
     ($($(#[$about:meta])* $name:ident = $plain:ident($($argument:ident: $type:ty),*);)*) => {$(
         $(#[$about])*
-        #[expect(unsafe_code, reason = "calls code for instructions whose support was just checked")]
+        #[expect(unsafe_code, reason = "the instructions were just found to be supported")]
         pub(crate) fn $name($($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
