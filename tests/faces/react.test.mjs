@@ -115,7 +115,7 @@ for (const [version, folder] of Object.entries(versions)) {
             ['look', false],
           ],
         )
-        await page.evaluate((approvals) => approve(approvals), approvals)
+        await page.evaluate((approvals) => Promise.all([approve(approvals), approve(approvals)]), approvals)
         await shows('status', 'ready ')
         assert.deepEqual(await outputs(-2), [output, { found: 1 }])
         assert.equal(await page.evaluate(() => globalThis.erased), erased)

@@ -98,6 +98,8 @@ export class ChatStore {
   async approve(approvals: Approvals, options: ChatOptions): Promise<void> {
     const { messages, paused } = this.#state
     if (paused !== undefined) return await this.#answer(messages, options, { resume: paused, approvals })
+    // The second click of two: the first one's decision is being acted on.
+    if (this.#work !== undefined) return
     const error = new HybridError('FAILED_PRECONDITION', 'no tool call waits for approval', {
       code: 'NOTHING_TO_APPROVE',
     })
