@@ -194,10 +194,10 @@ export interface GenerateResponse<Output = unknown> {
    */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
-  /** Which branch answered, and where that ran. */
+  /** The branch that answered, and where it ran. */
   readonly branch: string
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** What a model on this device ran on. */
+  /** The device that a local model ran on. */
   readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
 }
@@ -459,7 +459,7 @@ export interface Attempt {
   readonly durationMs: number
   readonly usage?: Usage
   readonly confidence?: Confidence
-  /** What a model on this device ran on. */
+  /** The device that a local model ran on. */
   readonly device?: 'gpu' | 'cpu'
   /** The branch's own trace, if it is a hybrid itself. */
   readonly routing?: RoutingTrace
@@ -469,7 +469,7 @@ export interface Attempt {
   readonly media?: MediaReport
   /** How many values of each kind were replaced, if the branch redacts. */
   readonly redacted?: Readonly<Record<string, number>>
-  /** Whose answer it continued, and after how many characters of text. */
+  /** The attempt that it continued, and the length of the text before it. */
   readonly continued?: Continued
   /** Why its partial answer was not continued although `continueFrom` allows it. */
   readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
@@ -646,8 +646,8 @@ export interface GemmaOptions {
    */
   mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
   /**
-   * Low-rank adapters (LoRA as GGUF) that are applied at load, each as strongly as its `scale`, 1 by default: URLs, or
-   * files that the user chose.
+   * Low-rank adapters (LoRA as GGUF), which are applied during the load with the strength `scale`, 1 by default: URLs,
+   * or files that the user chose.
    */
   adapters?: ReadonlyArray<
     | string
@@ -839,8 +839,8 @@ export interface WindowReport {
 /**
  * How to handle images and audio that a branch does not support. `'drop'` replaces them by a note, `'drop-earlier'`
  * only those before the newest message, and `describe` has images described by a branch of the hybrid that supports
- * them (the named one, else the first), once for each image; what cannot be described is dropped. The caller's history
- * stays complete.
+ * them (the named one, else the first), once for each image; an image without a description is dropped. The caller's
+ * history stays complete.
  */
 export type MediaPolicy = 'drop' | 'drop-earlier' | { describe: { branch?: string } }
 

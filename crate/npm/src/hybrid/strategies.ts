@@ -360,8 +360,8 @@ export class LatencyStrategy extends DataStrategy {
 }
 
 /**
- * Prefers the branches whose context window holds the whole request with its answer. The others stay behind them, the
- * largest window first: they can answer what was shortened. A branch whose window is not known holds everything.
+ * Prefers the branches whose context window fits the whole request with its answer. The others stay behind them, the
+ * largest window first: they can answer a shortened request. A branch with an unknown window counts as large enough.
  *
  * Tokens are counted exactly where a branch's model is loaded and can count, and estimated otherwise; the trace's
  * reason names which. An answer is given `maxOutputTokens` of the request, else `answerTokens`, else a quarter of the

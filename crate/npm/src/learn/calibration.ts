@@ -10,8 +10,8 @@ import { combined, featuresOf, signalOf, signalsOf, type Combination, type Signa
 import { auroc, wilson, type Interval } from './statistics.js'
 
 /**
- * One answer of the device of known correctness. The `logprobs` of its tokens are the most informative; `confidence`
- * is the one of a response; `signal` is any number that is higher for higher confidence.
+ * One answer of the device whose correctness is known. The `logprobs` of its tokens are the most informative;
+ * `confidence` is that of a response; `signal` is any number that increases with confidence.
  */
 export interface CalibrationSample {
   logprobs?: readonly number[]

@@ -207,7 +207,7 @@ export class RunnableModel implements Model {
   }
 }
 
-/** A runner whose requests are fitted to the model's window, if the caller sets a policy. */
+/** Returns a runner that fits requests to the model's window, if the caller sets a policy. */
 function fitted(model: Model, runner: Runner): Runner {
   return async (request, run) => {
     const { window, fitter = new Fitter(), signal } = run
@@ -221,7 +221,9 @@ function fitted(model: Model, runner: Runner): Runner {
   }
 }
 
-/** A runner whose requests have no media, if the model takes none and the caller sets a policy for them. */
+/**
+ * Returns a runner that removes media from requests, if the model does not support them and the caller sets a policy.
+ */
 function inWords({ info }: Model, runner: Runner): Runner {
   return async (request, run) => {
     const { media, describe, signal } = run

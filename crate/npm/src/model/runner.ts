@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Set if another hybrid, or its shadow, runs this one: the reasons for that are unknown here. */
+  /** Set if another hybrid, or its shadow, runs this one. This one does not know why that hybrid chose it. */
   readonly isNested?: boolean
   /** How a request that is too long for this model is shortened, and the object that remembers the cuts. */
   readonly window?: WindowPolicy

@@ -189,7 +189,7 @@ function metricsOf(points: Measurement[], startMs: number): object[] {
     metric.histogram.dataPoints.push({
       startTimeUnixNano: nanos(startMs),
       timeUnixNano: now,
-      // As numbers, which every collector takes; strings for 64 bits are not read by all.
+      // Numbers, because not every collector reads 64-bit integers as strings.
       count: group.length,
       sum: values.reduce((sum, value) => sum + value, 0),
       min: Math.min(...values),

@@ -281,7 +281,7 @@ function messageOf(message: RequestMessage): { role: string; parts: object[] } {
   return { role: message.role === 'model' ? 'assistant' : message.role, parts: partsOf(message) }
 }
 
-/** Media are named but not written: a trace is no place for files. */
+/** Media are named but not written, because they are too large for a trace. */
 function partsOf({ content }: RequestMessage): object[] {
   return content.map((part) => {
     if ('text' in part) return { type: 'text', content: part.text }

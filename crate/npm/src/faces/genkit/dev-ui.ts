@@ -27,7 +27,7 @@ export interface ConnectDevUIOptions extends ServedModels {
   url: string
   /** The name of this runtime. Default `'hybridge'`. */
   name?: string
-  /** The address for traces. Default: as the Developer UI says. */
+  /** The address for traces. Default: the one that the Developer UI reports. */
   telemetryUrl?: string
   WebSocket?: typeof WebSocket
   fetch?: typeof fetch

@@ -285,7 +285,7 @@ function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usa
   }
 }
 
-/** Genkit's plugins pass on what a service counts; thoughts beside the output belong to it here. */
+/** Genkit's plugins pass on the counts of their service; thoughts counted separately are added to the output here. */
 function usageOf(usage: Usage): Usage {
   const { output } = countedTokens(usage)
   return output === undefined ? usage : { ...usage, outputTokens: output }

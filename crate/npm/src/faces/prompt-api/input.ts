@@ -128,7 +128,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The arguments of a call, copied: an object that JSON can hold. */
+/** Copies the arguments of a call, an object with a JSON form. */
 function argumentsOf(given: unknown): object {
   const copy = copied(given ?? {}, 'the arguments of a call')
   if (typeof copy !== 'object' || copy === null || Array.isArray(copy))
@@ -136,7 +136,7 @@ function argumentsOf(given: unknown): object {
   return copy
 }
 
-/** What JSON can hold, copied; a cycle, a function, a bigint or an object of the platform is a DataError. */
+/** Copies a value with a JSON form. A cycle, a function, a bigint or an object of the platform is a DataError. */
 function copied(value: unknown, what: string): unknown {
   const isForeign = (it: unknown): boolean =>
     typeof it === 'function' ||

@@ -4,7 +4,7 @@ import type { FileSource, Step } from '../protocol.js'
 
 export class JoinedMeter {
   readonly #report: (step: Step) => void
-  /** The sizes of all files: as their addresses state them, then as they are. */
+  /** The sizes of all files: first as stated, then exact. */
   readonly #sizes: number[]
 
   constructor(report: (step: Step) => void, sources: readonly FileSource[]) {
@@ -16,7 +16,7 @@ export class JoinedMeter {
   of(index: number): (step: Step) => void {
     return ({ phase, loadedBytes, totalBytes }) => {
       this.#sizes[index] = totalBytes
-      // A phase that has ended cannot come again, and the download of the next file does.
+      // A phase that has ended cannot be reported again, but the next file is still to be downloaded.
       if (phase === 'verify' && index < this.#sizes.length - 1) return
       this.#report({ phase, loadedBytes: sum(this.#sizes.slice(0, index)) + loadedBytes, totalBytes: sum(this.#sizes) })
     }
