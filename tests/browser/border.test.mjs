@@ -483,7 +483,7 @@ test('text received before a failure is available through every router', async (
       }),
   })
   for (const [shape, around] of Object.entries(shapes(hybridge))) {
-    if (shape.includes('cascade')) continue // which shows nothing of a partial answer, and moves on
+    if (shape.includes('cascade')) continue // A cascade shows no part of a partial answer, and moves on.
     const { error } = await settled(modes['stream, read'](around(breaks, good())), shape)
     assert.equal(error?.partial?.content[0]?.text, 'so far', `${shape}: ${error?.stack}`)
   }

@@ -91,7 +91,7 @@ test('a host that cannot resume is given up after a few whole files, and one tha
   await check([], { code: 'MODEL_SIZE_UNKNOWN', requests: 2 })
 })
 
-test('refusals say what to do', async () => {
+test('errors of refused downloads contain advice', async () => {
   await check([{ status: 401 }], { code: 'MODEL_GATED' })
   const { message } = await check([{ status: 403 }], { code: 'MODEL_GATED' })
   assert.match(message, /licence.*headers/)

@@ -227,7 +227,7 @@ test('other vectors and a newer version are refused with their own codes', async
   await page.close()
 })
 
-test('without a file system the store works in memory and says so', async () => {
+test('without a file system the store works in memory and reports it', async () => {
   const own = await browser.newContext()
   const page = await visit({ within: own })
   // In the worker, where the store checks for it.

@@ -142,7 +142,7 @@ test('embedders', async () => {
 test('a Genkit model as a branch: complete, streamed, aborted, missing', async () => {
   const ai = genkit({})
   const seen = []
-  // As Gemini counts: thoughts beside the output.
+  // Like Gemini, which counts thoughts separately from the output.
   const usage = { inputTokens: 3, outputTokens: 4, thoughtsTokens: 5, totalTokens: 12 }
   ai.defineModel(
     { apiVersion: 'v2', name: 'theirs/m', supports: { constrained: 'all', output: ['text', 'json'] } },

@@ -4,7 +4,7 @@ import { defineModel } from '/hybridge/dist/index.js'
 import { installPromptApi } from '/hybridge/dist/prompt-api.js'
 
 const trigger = '<call>'
-/** Repeats what the last message holds, or calls every tool with the arguments that its description states. */
+/** Repeats the last message, or calls every tool with the arguments that its description states. */
 const echo = defineModel({
   name: 'echo',
   generate: async ({ messages, tools }) => {

@@ -1,6 +1,6 @@
 /**
- * `hybridge/prompt-api` in Chromium: what the platform's public tests look at, in our own words, over a model that
- * answers by echo as theirs does. Pictures come from what a page has: canvases, bitmaps, frames, images.
+ * `hybridge/prompt-api` in Chromium: the behaviours covered by the platform's public tests, tested independently with
+ * a model that echoes, like the one in theirs. Pictures are canvases, bitmaps, frames and images of a page.
  */
 
 import assert from 'node:assert/strict'
@@ -37,7 +37,7 @@ after(async () => {
   await site?.close()
 })
 
-test('every behaviour that a script can have', () => {
+test('every behaviour that a page can observe', () => {
   assert.equal(results.length, 49)
   assert.deepEqual(
     results.filter(({ problem }) => problem !== undefined),

@@ -170,7 +170,7 @@ describe('calibrations', () => {
       assert.ok(sum > quality - 0.004, `${sum} for ${quality}`)
       assert.ok(inside >= 34, `${inside} of 40 intervals hold the figure for ${quality}`)
     }
-    // Signals with five values only: the figures are of this threshold, and not of those that other samples lead to.
+    // Signals with five values only: the figures must be those of the chosen threshold.
     let inside = 0
     for (let seed = 1; seed <= 40; seed++) {
       const random = randoms(seed)

@@ -365,7 +365,7 @@ describe('hybrids', () => {
     assert.deepEqual((await few.explain(mail)).allow, ['onDevice', 'redacted'])
   })
 
-  test('naming a branch as redacted that is not fails at the first request', async () => {
+  test('a branch named as `redacted` that does not redact fails at the first request', async () => {
     for (const strategy of [new PrivacyStrategy({ redacted: 'cloud' }), new SensitivityStrategy({ redacted: 'cloud' })])
       await assert.rejects(hybrid(strategy).generate('hello'), { status: 'FAILED_PRECONDITION', code: 'NOT_REDACTED' })
   })

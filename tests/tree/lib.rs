@@ -1,1 +1,1 @@
-//! Holds no code: this crate exists for its tests over the tree.
+//! Contains no code: this crate exists for its tests over the tree.

@@ -40,7 +40,7 @@ export async function outputs(): Promise<void> {
   const standard = ai.generateStream({ prompt: 'x', output: { schema: person } })
   is<string>((await standard.response).output.name)
   const plain = await ai.generate('x')
-  // @ts-expect-error nothing is known of it
+  // @ts-expect-error its type is unknown
   plain.output.city
   for await (const text of standard.textStream) is<string>(text)
   is<ReadableStream>(standard.toReadableStream())
@@ -58,7 +58,7 @@ export async function tools(): Promise<void> {
     request: { prompt: 'x' },
     tools: { weather, who, plain: async ({ city }: { city: string }) => city },
   })
-  // @ts-expect-error a city is a text
+  // @ts-expect-error a city is a string
   await weather.execute({ city: 5 }, { name: 'weather', signal: new AbortController().signal })
 }
 
@@ -71,7 +71,7 @@ export async function media(file: File, bytes: Uint8Array): Promise<void> {
       { media: { url: 'https://example.org/x.png' } },
     ],
   })
-  // @ts-expect-error a number is no picture
+  // @ts-expect-error a number is not a picture
   await ai.generate({ prompt: [{ media: 5 }] })
 }
 
@@ -95,7 +95,7 @@ function shown(part: Part): string {
   }
 }
 
-/** Without the case of calls, the rest is not `data` alone. */
+/** Without the case of calls, the remaining type is not only `data`. */
 export function forgotten(part: Part): unknown {
   if (part.text !== undefined || part.reasoning !== undefined || part.media !== undefined) return part
   if (part.toolResponse !== undefined || part.custom !== undefined) return part
@@ -113,9 +113,9 @@ export async function parts(): Promise<void> {
   is<string>(content.map(({ text }) => text ?? '').join(''))
   // A part of a reply is a valid part of a request.
   await ai.generate({ messages: [{ role: 'model', content }] })
-  // @ts-expect-error a part holds one kind of content
+  // @ts-expect-error a part has only one kind of content
   await ai.generate({ prompt: [{ text: 'a', reasoning: 'b' }] })
-  // @ts-expect-error a part holds some kind of content
+  // @ts-expect-error a part must have content
   await ai.generate({ prompt: [{ metadata: {} }] })
 }
 

@@ -21,7 +21,7 @@ pub(crate) type Field = (Rc<str>, Vec<Value>);
 /// A condition on documents.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// The field has a value that compares in this way with one of these.
+    /// A value of the field compares in this way with one of these values.
     Compare {
         field: Rc<str>,
         how: Comparison,

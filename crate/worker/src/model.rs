@@ -80,9 +80,9 @@ pub(crate) struct SeenGpu {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Precision {
-    /// Never.
+    /// Activations are never rounded.
     Exact,
-    /// If that is faster.
+    /// Activations are rounded if that is faster.
     Fast,
 }
 

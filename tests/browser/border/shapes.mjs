@@ -125,7 +125,7 @@ export function hostileModels({ defineModel, HybridError }) {
         try {
           sendChunk(chunk)
         } catch {
-          /* as if nothing had happened */
+          /* The model ignores the exception. */
         }
         return 'late'
       })

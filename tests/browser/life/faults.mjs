@@ -58,7 +58,7 @@ function isDue(name) {
   return true
 }
 
-/** Before the worker's script runs, and without losing a message. */
+/** Requests this worker's fault synchronously, before its script runs, so that no message is lost. */
 function askHost() {
   const request = new XMLHttpRequest()
   request.open('GET', '/fault', false)
@@ -67,7 +67,7 @@ function askHost() {
 }
 askHost()
 
-// Before the engine reads a file, which it does only while it loads.
+// The engine reads a file only while it loads.
 const { arrayBuffer } = Blob.prototype
 Blob.prototype.arrayBuffer = function () {
   if (isDue('trap-on-read')) isTrapArmed = true

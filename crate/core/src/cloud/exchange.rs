@@ -259,7 +259,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the error contained in lines of the stream that were no field, if any.
+    /// Returns the error contained in lines of the stream that weren't fields, if any.
     fn stray_error(&self) -> Option<Error> {
         let Body::Events(decoder) = &self.body else { return None };
         let stray = decoder.stray();

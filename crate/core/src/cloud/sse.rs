@@ -3,7 +3,7 @@
 //! A line ends in LF, CR or CRLF; an empty line ends an event; several `data:` lines make one text.
 //! There are two differences from the standard, both for error handling. An event cut off by the
 //! end of the stream is delivered, marked as such, because a service may omit the last empty line.
-//! And lines that are no field are kept, because a service that fails during a stream writes its
+//! And lines that aren't fields are kept, because a service that fails during a stream writes its
 //! error there as bare JSON.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use crate::{Error, Result, Status};
 
 /// The size limit of one event: an image of 12 MB in base64.
 const EVENT_LIMIT: usize = 16 << 20;
-/// The limit for kept lines that are no field. Error bodies are far smaller.
+/// The limit for kept lines that aren't fields. Error bodies are far smaller.
 const STRAY_LIMIT: usize = 16 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -110,7 +110,7 @@ impl Decoder {
         self.dispatch(false, &mut on_event)
     }
 
-    /// Returns the lines that are no field, joined by line feeds: perhaps the service's error.
+    /// Returns the lines that aren't fields, joined by line feeds: perhaps the service's error.
     #[must_use]
     pub fn stray(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stray)

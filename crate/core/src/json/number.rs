@@ -9,8 +9,8 @@ const POWERS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/// No midpoint between doubles has more than 767 digits; of further digits only matters whether one
-/// is nonzero.
+/// No midpoint between doubles has more than 767 digits. Of any further digits it only matters
+/// whether one is nonzero.
 const MOST_DIGITS: usize = 800;
 
 /// Returns the double nearest to a JSON number; infinite if it is too large.

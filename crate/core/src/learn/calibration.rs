@@ -19,7 +19,7 @@ pub struct Observed {
     pub is_cloud_right: bool,
 }
 
-/// The same with one chosen signal.
+/// An answer of known correctness with one chosen signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     /// The signal.

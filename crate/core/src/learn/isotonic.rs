@@ -44,7 +44,7 @@ impl Isotonic {
         }
         merge(&mut pools);
         let block = |(from, right, count): (f64, usize, usize)| Block {
-            // JSON has no infinity; a token of no probability has.
+            // JSON has no infinity, but a token of probability 0 has an infinite signal.
             from: from.clamp(f64::MIN, f64::MAX),
             right: right as f64 / count as f64,
             count,

@@ -93,7 +93,7 @@ pub enum Event {
 pub enum Action {
     /// Start a load.
     Start {
-        /// Whether it may use the network. A rebuild reads the store alone.
+        /// Whether it may use the network. A rebuild only reads the store.
         may_download: bool,
     },
     /// Abort the load in progress and end its worker once the received bytes are recorded.

@@ -287,7 +287,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// `(555) 123-4567`, among other numbers too: its brackets tell it from them.
+    /// `(555) 123-4567`, among other numbers too: its brackets distinguish it from them.
     fn printed_phone(&mut self, row: &[Group], first: usize) {
         let text = self.text;
         let Some([area, exchange, line, ..]) = row.get(first..) else { return };

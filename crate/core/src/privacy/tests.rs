@@ -483,7 +483,7 @@ proptest! {
         assert_eq!(right, 1, "{account}");
     }
 
-    /// Whatever surrounds it, an address between spaces is found; and nothing panics.
+    /// An address between spaces is found whatever surrounds it, and nothing panics.
     #[test]
     fn surroundings_do_not_hide_an_address(before in any::<String>(), after in any::<String>()) {
         assert!(found(&format!("{before} ann@example.org {after}")).contains("email"));

@@ -49,7 +49,7 @@ pub(super) struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Returns what begins at this position. `before` is the preceding character.
+    /// Returns the result at this position. `before` is the preceding character.
     pub(super) fn at(&self, text: &str, at: usize, before: Option<char>) -> Found {
         let rest = text.get(at..).unwrap_or_default();
         let Some(first) = rest.chars().next() else { return Nothing };

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// More values than a conversation contains; a server that runs for weeks must not grow for ever.
+/// The maximum number of remembered values: more than a conversation contains, but bounded, so that
+/// a server does not grow for ever.
 const MOST: usize = 20_000;
 
 #[derive(Debug, Default)]

@@ -36,7 +36,8 @@ fn config() -> Config {
     }
 }
 
-// ── What is made up ──────────────────────────────────────────────────────────────────────────────
+// ── Random cases
+// ─────────────────────────────────────────────────────────────────────────────────
 
 /// Usually an existing branch.
 fn key() -> impl Strategy<Value = String> + Clone {
@@ -84,7 +85,8 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         .prop_map(|(chunks, fails)| Behaviour { chunks, fails })
 }
 
-// ── How it is played ─────────────────────────────────────────────────────────────────────────────
+// ── Running them
+// ─────────────────────────────────────────────────────────────────────────────────
 
 struct Setting {
     plan: Plan,

@@ -1,6 +1,6 @@
 //! Reads an answer byte by byte, following every path through the grammar at once.
 //!
-//! A *thread* is one such way: what it is reading, and a stack of what must follow. A
+//! A *thread* is one such path: the symbol that it reads, and a stack of those that must follow. A
 //! *configuration* is a set of threads; it gets a number and a row of where each byte leads, filled
 //! as bytes are tried. Stacks share their tails.
 //! ```text

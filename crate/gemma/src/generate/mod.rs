@@ -169,7 +169,7 @@ impl Session {
         self.gallery.as_mut().ok_or_else(sees_nothing)?.show(picture)
     }
 
-    /// The same for a picture of the tower's size.
+    /// Assigns IDs to the rows of a picture of the tower's size.
     ///
     /// # Errors
     ///
@@ -189,7 +189,7 @@ impl Session {
         self.prompt_with(request, Vec::new()).map(|prompt| prompt.ids)
     }
 
-    /// The same with the pictures of the request's media parts, in order.
+    /// Returns the token IDs of a request with the pictures of its media parts, in order.
     ///
     /// # Errors
     ///

@@ -9,10 +9,11 @@ use crate::tools::gemma4::{CHANNEL, THINK};
 /// Properties of a file's chat template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether the file has a chat template. Base models have none; neither have files of
-    /// converters that store it elsewhere.
+    /// Whether the file has a chat template. Base models have none, and some converters store it
+    /// elsewhere.
     pub has_template: bool,
-    /// Whether the converter would have written one, like llama.cpp's, which names the file's type.
+    /// Whether the lack of a template shows a base model: the file's converter, which names the
+    /// file's type as llama.cpp's does, would have written one.
     pub is_base: bool,
     /// Whether an answer without thinking begins with an empty thought.
     pub closes_thought: bool,

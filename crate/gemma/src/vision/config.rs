@@ -5,7 +5,8 @@ use hybridge_core::{Error, Result, Status};
 use super::picture::Budget;
 use crate::gguf::{Gguf, List, Value};
 
-/// Far above any tower. Products of these fit into 32 bits, the integers of wasm.
+/// The limit for sizes, far above any tower: products of two sizes fit into 32 bits, as wasm's
+/// integers.
 const LARGEST_SIZE: usize = 1 << 16;
 const LARGEST_SIDE: usize = 1 << 14;
 const LARGEST_PATCH: usize = 1 << 10;

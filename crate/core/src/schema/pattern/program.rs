@@ -130,7 +130,7 @@ enum Anchor {
     Nowhere,
     /// It begins at the first position.
     Begin,
-    /// It begins anywhere, and ends at this position.
+    /// It may begin anywhere, and must end at this position.
     Finish(usize),
 }
 
