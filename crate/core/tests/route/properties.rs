@@ -36,8 +36,7 @@ fn config() -> Config {
     }
 }
 
-// ── Random cases
-// ─────────────────────────────────────────────────────────────────────────────────
+// ── Random cases ──
 
 /// Usually an existing branch.
 fn key() -> impl Strategy<Value = String> + Clone {
@@ -85,8 +84,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         .prop_map(|(chunks, fails)| Behaviour { chunks, fails })
 }
 
-// ── Running them
-// ─────────────────────────────────────────────────────────────────────────────────
+// ── Running them ──
 
 struct Setting {
     plan: Plan,
