@@ -430,10 +430,10 @@ interface GenerateResponse<Output = unknown> {
     input?: unknown
     ref?: string
   }>
-  /** Which branch answered, and where that ran. */
+  /** The branch that answered, and where it ran. */
   readonly branch: string
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** What a model on this device ran on. */
+  /** The device that a local model ran on. */
   readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
 }
@@ -697,7 +697,7 @@ interface Attempt {
   readonly durationMs: number
   readonly usage?: Usage
   readonly confidence?: Confidence
-  /** What a model on this device ran on. */
+  /** The device that a local model ran on. */
   readonly device?: 'gpu' | 'cpu'
   /** The branch's own trace, if it is a hybrid itself. */
   readonly routing?: RoutingTrace
@@ -707,7 +707,7 @@ interface Attempt {
   readonly media?: MediaReport
   /** How many values of each kind were replaced, if the branch redacts. */
   readonly redacted?: Readonly<Record<string, number>>
-  /** Whose answer it continued, and after how many characters of text. */
+  /** The attempt that it continued, and the length of the text before it. */
   readonly continued?: Continued
   /** Why its partial answer was not continued although `continueFrom` allows it. */
   readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
@@ -761,10 +761,13 @@ type ErrorCode =
   | 'TOOLS_UNSUPPORTED'
   | 'TOOLS_OR_JSON'
   | 'MEDIA_UNSUPPORTED'
+  | 'PART_UNSUPPORTED'
+  | 'TOO_DEEP'
   | 'SCHEMA_UNSUPPORTED'
   | 'CONTEXT_TOO_LONG'
   | 'CONTEXT_FULL'
   | 'API_KEY_MISSING'
+  | 'API_KEY_INVALID'
   | 'CREDENTIALS_FAILED'
   | 'HEADER_INVALID'
   | 'OFFLINE'
@@ -779,10 +782,13 @@ type ErrorCode =
   | 'ANSWER_TOO_LARGE'
   | 'QUOTA_EXCEEDED'
   | 'QUOTA_DAILY'
+  | 'LOCATION_UNSUPPORTED'
+  | 'REQUEST_TOO_LARGE'
   | 'INSUFFICIENT_QUOTA'
   | 'WASM_UNAVAILABLE'
   | 'WORKER_UNAVAILABLE'
   | 'WORKER_CRASHED'
+  | 'WORKER_ENDED'
   | 'ENGINE_PANIC'
   | 'ENGINE_BUSY'
   | 'SIMD_UNAVAILABLE'
@@ -800,6 +806,7 @@ type ErrorCode =
   | 'MODEL_LOADING'
   | 'MODEL_NOT_LOADED'
   | 'MODEL_FAILED'
+  | 'LOAD_STOPPED'
   | 'MODEL_IN_USE'
   | 'DISPOSED'
   | 'PAGE_LEFT'
@@ -814,14 +821,18 @@ type ErrorCode =
   | 'GPU_LIMITS'
   | 'GPU_FAILED'
   | 'GPU_WRONG_RESULTS'
+  | 'GPU_SOFTWARE'
+  | 'DATA_SAVER'
   | 'DOWNLOAD_FAILED'
   | 'MODEL_GATED'
   | 'MODEL_HTTP'
   | 'MODEL_NOT_FOUND'
+  | 'MODEL_REDIRECTED'
   | 'MODEL_CHANGED'
   | 'MODEL_SIZE_UNKNOWN'
   | 'CHECKSUM_MISMATCH'
   | 'RANGE_MISMATCH'
+  | 'RANGES_UNSUPPORTED'
   | 'SIZE_MISMATCH'
   | 'SOURCE_LOST'
   | 'SOURCE_TRUNCATED'
@@ -837,6 +848,13 @@ type ErrorCode =
   | 'MODEL_TENSOR_MISSING'
   | 'MODEL_TENSOR_SHAPE'
   | 'MODEL_TENSOR_TYPE'
+  | 'ADAPTER_INVALID'
+  | 'ADAPTER_MISMATCH'
+  | 'ADAPTER_UNSUPPORTED'
+  | 'MMPROJ_INVALID'
+  | 'MMPROJ_MISMATCH'
+  | 'MMPROJ_UNSUPPORTED'
+  | 'PICTURE_INVALID'
   | 'TOKENIZER_INVALID'
   | 'TOKENIZER_MISSING'
   | 'TOKENIZER_PIECE_MISSING'
@@ -866,6 +884,24 @@ interface GemmaOptions {
         bytes?: number
       }
     | Blob
+  /**
+   * Low-rank adapters (LoRA as GGUF), which are applied during the load with the strength `scale`, 1 by default: URLs,
+   * or files that the user chose.
+   */
+  adapters?: ReadonlyArray<
+    | string
+    | Blob
+    | {
+        url: string | string[]
+        sha256?: string | string[]
+        bytes?: number
+        scale?: number
+      }
+    | {
+        file: Blob
+        scale?: number
+      }
+  >
   /** The maximum number of tokens of an image, for Gemma 4; default 280. Gemma 3 always uses 256. */
   imageTokens?: 70 | 140 | 280 | 560 | 1120
   /** Context window of prompt and answer together; default 4096, limited by the file's maximum. */
@@ -1051,8 +1087,8 @@ interface WindowReport {
 /**
  * How to handle images and audio that a branch does not support. `'drop'` replaces them by a note, `'drop-earlier'`
  * only those before the newest message, and `describe` has images described by a branch of the hybrid that supports
- * them (the named one, else the first), once for each image; what cannot be described is dropped. The caller's history
- * stays complete.
+ * them (the named one, else the first), once for each image; an image without a description is dropped. The caller's
+ * history stays complete.
  */
 type MediaPolicy =
   | 'drop'
@@ -1711,7 +1747,7 @@ interface RunOptions {
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Set if another hybrid, or its shadow, runs this one: the reasons for that are unknown here. */
+  /** Set if another hybrid, or its shadow, runs this one. This one does not know why that hybrid chose it. */
   readonly isNested?: boolean
   /** How a request that is too long for this model is shortened, and the object that remembers the cuts. */
   readonly window?: WindowPolicy
@@ -1946,9 +1982,7 @@ declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M
 
 /** A node, in the form that `hybridge_core::route::Strategy` reads. */
 type Tree = Record<string, unknown>
-/**
- * A function of the caller at a leaf of the tree. `looks` is whether it uses the context, which is costly to create.
- */
+/** A callback at a leaf of the tree. `looks` states whether it uses the context, which is costly to create. */
 type Leaf =
   | {
       looks: true
@@ -2164,8 +2198,8 @@ declare class LatencyStrategy extends DataStrategy {
   constructor(options: { firstTokenBudgetMs: number; order: string[] })
 }
 /**
- * Prefers the branches whose context window holds the whole request with its answer. The others stay behind them, the
- * largest window first: they can answer what was shortened. A branch whose window is not known holds everything.
+ * Prefers the branches whose context window fits the whole request with its answer. The others stay behind them, the
+ * largest window first: they can answer a shortened request. A branch with an unknown window counts as large enough.
  *
  * Tokens are counted exactly where a branch's model is loaded and can count, and estimated otherwise; the trace's
  * reason names which. An answer is given `maxOutputTokens` of the request, else `answerTokens`, else a quarter of the
@@ -2414,8 +2448,8 @@ type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 
 type Combination = readonly number[]
 
 /**
- * One answer of the device of known correctness. The `logprobs` of its tokens are the most informative; `confidence`
- * is the one of a response; `signal` is any number that is higher for higher confidence.
+ * One answer of the device whose correctness is known. The `logprobs` of its tokens are the most informative;
+ * `confidence` is that of a response; `signal` is any number that increases with confidence.
  */
 interface CalibrationSample {
   logprobs?: readonly number[]
@@ -2447,7 +2481,7 @@ interface Calibration {
   threshold: number
   /** The number of tokens for the score: 'all' holds back the whole answer. */
   holdTokens: number | 'all'
-  /** The share of right answers, with 95 % intervals, from samples that did not influence the threshold. */
+  /** The share of right answers at this threshold, with 95 % intervals; on average 1 / samples too high. */
   quality: Interval
   /** The share of cloud calls. */
   cloudShare: Interval
@@ -3448,7 +3482,7 @@ interface ConnectDevUIOptions extends ServedModels {
   url: string
   /** The name of this runtime. Default `'hybridge'`. */
   name?: string
-  /** The address for traces. Default: as the Developer UI says. */
+  /** The address for traces. Default: the one that the Developer UI reports. */
   telemetryUrl?: string
   WebSocket?: typeof WebSocket
   fetch?: typeof fetch
