@@ -118,22 +118,24 @@ async fn report(asked: &Asked) -> Result<String> {
             sampled.layers,
             megabytes(sampled.bytes())
         );
-        text += "| modelled | greedy tok/s | sampled tok/s | of bandwidth | waits, 512 tokens |\n";
+        text +=
+            "| modelled | greedy tok/s | sampled | of bandwidth | waits: first prompt, next |\n";
         text += "|---|--:|--:|--:|--:|\n";
         for adapter in Adapter::ALL {
             // Greedy steps are submitted early; sampled ones wait for the choice.
             let greedy = adapter.milliseconds(&greedy).max(adapter.round_trip / 2.0);
             let sampling = adapter.milliseconds(&sampled) + adapter.round_trip;
-            let prompt = Prompt::of(&pass, PROMPT, adapter.rate * 1e9, adapter.round_trip);
+            let [first, next] = Prompt::of(&pass, PROMPT, &adapter);
             let share = megabytes(sampled.bytes()) / adapter.bandwidth / greedy;
             let _ = writeln!(
                 text,
-                "| {} | {:.0} | {:.0} | {:.0} % | {} |",
+                "| {} | {:.0} | {:.0} | {:.0} % | {}, {} |",
                 adapter.name,
                 1e3 / greedy,
                 1e3 / sampling,
                 100.0 * share,
-                prompt.waits
+                first.waits,
+                next.waits
             );
         }
     }

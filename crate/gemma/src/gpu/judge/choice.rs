@@ -21,6 +21,9 @@ use crate::scalar::vector::dot;
 const ROWS: usize = 4096;
 const COLUMNS: usize = 640;
 
+/// The bytes that a round reads on a GPU: more than its caches hold, like a model's weights.
+const DISTINCT: usize = 64 << 20;
+
 /// The number of timing rounds per plan; the best counts, because other processes may interfere.
 const TURNS: u32 = 3;
 
@@ -116,7 +119,8 @@ const START: Progress = Progress { position: 0, tokens: 1 };
 
 struct Bench {
     recorder: Recorder,
-    planes: Planes,
+    /// The matrix, and the copies that a round reads too.
+    planes: Vec<Planes>,
     /// The vector, exact and rounded.
     inputs: Vec<(Option<Rounding>, wgpu::Buffer)>,
     output: wgpu::Buffer,
@@ -144,8 +148,14 @@ impl Bench {
         recorder.write(&progress, 0, &[0_u32, 1, 0, 0].map(u32::to_le_bytes).concat());
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let output = uploader.values("output", ROWS)?;
+        let first = uploader.packed(Encoding::Q4_0, [ROWS, COLUMNS], &matrix())?;
+        let mut planes = Vec::new();
+        for _ in 1..copies(device.facts().software) {
+            planes.push(uploader.copied(&first)?);
+        }
+        planes.insert(0, first);
         Ok(Self {
-            planes: uploader.packed(Encoding::Q4_0, [ROWS, COLUMNS], &matrix())?,
+            planes,
             staging: uploader.buffer("output to read", output.size(), usage)?,
             recorder,
             inputs,
@@ -161,15 +171,16 @@ impl Bench {
         let expected = product_on_cpu();
         let largest = expected.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
         let mut right = Vec::new();
-        for (plan, dispatch) in tried {
-            let list = std::slice::from_ref(&dispatch);
-            self.recorder.run(&[list], START, &[(&self.output, &self.staging)]);
+        for (plan, all) in tried {
+            // The others are copies.
+            let first = all.get(..1).unwrap_or_default();
+            self.recorder.run(&[first], START, &[(&self.output, &self.staging)]);
             let bytes = self.recorder.read(&self.staging).await?;
             let words = bytes.as_chunks::<4>().0.iter().take(ROWS);
             let found: Vec<f32> = words.map(|word| f32::from_le_bytes(*word)).collect();
             let tolerance = if plan.rounding().is_some() { ROUNDING } else { TOLERANCE };
             if largest_error(&expected, &found) <= tolerance * largest {
-                right.push((plan, dispatch, f64::INFINITY));
+                right.push((plan, all, f64::INFINITY));
             }
         }
         let mut repeats = 1;
@@ -179,16 +190,16 @@ impl Bench {
             }
         }
         for _ in 0..TURNS {
-            for (_, dispatch, best) in &mut right {
-                *best = best.min(self.turn(dispatch, repeats, clock).await?);
+            for (_, all, best) in &mut right {
+                *best = best.min(self.turn(all, repeats, clock).await?);
             }
         }
         Ok(right.into_iter().map(|(plan, _, best)| (plan, best)).collect())
     }
 
-    /// Returns the milliseconds of a dispatch, repeated this many times.
-    async fn turn(&self, dispatch: &Dispatch, repeats: usize, clock: Clock) -> Result<f64> {
-        let lists = vec![std::slice::from_ref(dispatch); repeats];
+    /// Returns the milliseconds of this many products, of one matrix after the other.
+    async fn turn(&self, all: &[Dispatch], repeats: usize, clock: Clock) -> Result<f64> {
+        let lists: Vec<_> = all.chunks(1).cycle().take(repeats).collect();
         let start = clock();
         self.recorder.run(&lists, START, &[]);
         self.recorder.device().idle().await?;
@@ -196,27 +207,27 @@ impl Bench {
     }
 
     /// Returns the plans that compile: a GPU's compiler may reject what the browser promises.
-    async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Dispatch)>> {
+    async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Vec<Dispatch>)>> {
         let device = self.recorder.device();
         // All at once, because plans are rarely rejected.
-        let tried = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
+        let tried = plans.iter().map(|plan| (*plan, self.dispatches(*plan))).collect();
         if usable(device.settled().await)? {
             return Ok(tried);
         }
         let mut tried = Vec::new();
         for plan in plans {
-            let dispatch = self.dispatch(*plan);
+            let all = self.dispatches(*plan);
             if usable(device.settled().await)? {
-                tried.push((*plan, dispatch));
+                tried.push((*plan, all));
             }
         }
         Ok(tried)
     }
 
-    fn dispatch(&self, plan: Plan) -> Dispatch {
+    fn dispatches(&self, plan: Plan) -> Vec<Dispatch> {
         let product = Product {
             label: "tried product",
-            rows: Rows::Stacked(vec![self.planes.shape]),
+            rows: Rows::Stacked(self.planes.iter().take(1).map(|planes| planes.shape).collect()),
             in_quads: crate::gpu::kernels::padded(COLUMNS) / 4,
             out_stride: 0,
             out_first: 0,
@@ -226,10 +237,19 @@ impl Bench {
         let (source, grid) = product.for_one(plan, None);
         let kernel = self.recorder.kernel(&source);
         let input = self.inputs.iter().filter(|it| it.0 == plan.rounding()).map(|it| &it.1);
-        let mut bound: Vec<_> = input.chain([&self.output, &self.progress]).collect();
-        bound.extend(self.planes.buffers());
-        self.recorder.bind(&kernel, &bound, grid)
+        let bound: Vec<_> = input.chain([&self.output, &self.progress]).collect();
+        let bind = |planes: &Planes| {
+            let bound: Vec<_> = bound.iter().copied().chain(planes.buffers()).collect();
+            self.recorder.bind(&kernel, &bound, grid)
+        };
+        self.planes.iter().map(bind).collect()
     }
+}
+
+/// Returns the number of matrices of a round. No cache of a CPU adapter matters.
+fn copies(is_software: bool) -> usize {
+    let bytes = Encoding::Q4_0.bytes_of(ROWS * COLUMNS);
+    if is_software { 1 } else { DISTINCT.div_ceil(bytes) }
 }
 
 /// Whether the new objects are usable; an error if the device is unusable.
@@ -269,11 +289,17 @@ fn matrix() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, Rounding, quickest};
+    use super::{COLUMNS, Encoding, Plan, ROWS, Rounding, copies, quickest};
 
     #[track_caller]
     fn check(times: &[(Plan, f64)], expected: Plan) {
         assert_eq!(quickest(times).unwrap(), expected, "{times:?}");
+    }
+
+    #[test]
+    fn a_trial_reads_more_than_caches_hold() {
+        let bytes = |software| copies(software) * Encoding::Q4_0.bytes_of(ROWS * COLUMNS);
+        assert!(bytes(false) >= 64 << 20 && bytes(true) < 2 << 20);
     }
 
     #[test]

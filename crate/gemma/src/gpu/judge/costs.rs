@@ -37,7 +37,7 @@ pub(crate) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
         return Ok(());
     }
     let options = Options { software: Some(false), ..Options::USUAL };
-    decoding_is_cheap_with(device, tiny, options, 5, 4).await
+    decoding_is_cheap_with(device, tiny, options, 5, 3).await
 }
 
 async fn decoding_is_cheap_with(

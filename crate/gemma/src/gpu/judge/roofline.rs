@@ -126,15 +126,20 @@ impl Cost {
 }
 
 impl Prompt {
-    /// Of so many tokens on a GPU that manages so many multiply-adds a millisecond, with `overhead`
-    /// milliseconds for each submission that is waited for. The pacing is the pass's own.
+    /// Returns the cost of a first prompt of so many tokens and of one after it, by the pass's own
+    /// pacing.
     #[must_use]
+    pub fn of(pass: &KernelPass, tokens: usize, adapter: &Adapter) -> [Self; 2] {
+        let (list, mut pace) = pass.reading();
+        [(); 2].map(|()| Self::paced(list, &mut pace, tokens, adapter))
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "milliseconds, of which the first digits matter"
     )]
-    pub fn of(pass: &KernelPass, tokens: usize, rate: f64, overhead: f64) -> Self {
-        let (list, mut pace): (&[Dispatch], Pace) = pass.reading();
+    fn paced(list: &[Dispatch], pace: &mut Pace, tokens: usize, adapter: &Adapter) -> Self {
+        let (rate, overhead) = (adapter.rate * 1e9, adapter.round_trip);
         let mut all = Self { dispatches: 0, waits: 0, milliseconds: 0.0 };
         let mut read = 0;
         while read < tokens {

@@ -2,7 +2,7 @@
 //! again from the previous dispatch's output, which saves a dispatch.
 
 use crate::config::{Config, Layer};
-use crate::gpu::kernels::shader::{Access, Builder, Shape};
+use crate::gpu::kernels::shader::{Access, Builder, MatrixShape, Shape};
 use crate::gpu::kernels::{Adding, padded, to_f32, to_u32};
 use crate::quant::Rounding;
 
@@ -19,8 +19,23 @@ pub(crate) enum Intake {
     /// The residual stream, and a branch that is still to be added and normalised. The stream and
     /// the weights of both norms are bound after the record of the sequence.
     Normed(Norming),
+    /// From the token at hand, whose row of the embedding begins the residual stream. Bound behind
+    /// the record: the stream, and the norm's weights; behind the product's planes those of the
+    /// embedding.
+    Embedded(Embedded),
     /// From the spans of attention.
     Spans(Spans),
+}
+
+/// How the residual stream begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Embedded {
+    shape: MatrixShape,
+    scale: f32,
+    width: f32,
+    epsilon: f32,
+    /// The quad of the stream at which it begins.
+    to: u32,
 }
 
 /// How the residual stream goes on.
@@ -52,6 +67,13 @@ impl Spans {
     }
 }
 
+impl Embedded {
+    pub(crate) fn of(config: &Config, shape: MatrixShape, to: u32) -> Self {
+        let (scale, epsilon) = (config.embedding_scale, config.norm_epsilon);
+        Self { shape, scale, width: to_f32(config.width), epsilon, to }
+    }
+}
+
 impl Norming {
     pub(crate) fn of(config: &Config, adding: Adding, from: u32, to: u32, next: u32) -> Self {
         let (quads, width) = (padded(config.width) / 4, to_f32(config.width));
@@ -67,7 +89,11 @@ impl Intake {
 
     /// The number of storage buffers besides the product's own.
     pub(crate) fn buffers(&self) -> u32 {
-        if matches!(self, Self::Normed(_)) { 2 } else { 0 }
+        match self {
+            Self::Stored | Self::Spans(_) => 0,
+            Self::Normed(_) => 2,
+            Self::Embedded(it) => 3 + u32::from(it.shape.format.scale_bytes(8) > 0),
+        }
     }
 
     /// The bytes of workgroup memory for vectors of `in_quads` quads.
@@ -80,16 +106,31 @@ impl Intake {
         let shares = |quads: u32| quads.div_ceil(shape.workgroup);
         match self {
             Self::Stored => 0,
-            Self::Normed(norming) => 4 * shares(norming.quads) + 2 * shape.workgroup.ilog2(),
+            Self::Normed(norming) => {
+                4 * shares(norming.quads) + 2 * shape.workgroup.next_power_of_two().ilog2()
+            }
+            Self::Embedded(it) => {
+                2 * shares(to_u32(it.shape.units())) + shape.workgroup.next_power_of_two().ilog2()
+            }
             Self::Spans(spans) => 2 * SPANS * shares(spans.heads * spans.quads),
         }
     }
 
     /// Declares its bindings after the existing ones.
     pub(crate) fn bind(&self, builder: &mut Builder) {
-        if matches!(self, Self::Normed(_)) {
+        if matches!(self, Self::Normed(_) | Self::Embedded(_)) {
             builder.bound(Access::Write, "stream: array<vec4<f32>>");
             builder.bound(Access::Read, "norms: array<vec4<f32>>");
+        }
+    }
+
+    /// Declares the planes that it reads, behind those of the product.
+    pub(crate) fn bind_planes(&self, builder: &mut Builder) {
+        if let Self::Embedded(it) = self {
+            builder
+                .matrix(it.shape)
+                .for_matrix(include_str!("wgsl/whole.wgsl"))
+                .for_matrix(include_str!("wgsl/intake_embedded.wgsl"));
         }
     }
 
@@ -119,6 +160,15 @@ impl Intake {
         match self {
             Self::Stored => {}
             Self::Normed(norming) => norming.write(builder),
+            Self::Embedded(it) => {
+                builder
+                    .piece("@group(0) @binding(0) var<storage, read> tokens: array<u32>;\n")
+                    .number("TO", it.to)
+                    .float("SCALE", it.scale)
+                    .float("WIDTH", it.width)
+                    .float("EPSILON", it.epsilon)
+                    .summing_all();
+            }
             Self::Spans(spans) => spans.write(builder),
         }
     }

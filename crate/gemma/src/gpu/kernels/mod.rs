@@ -7,6 +7,7 @@ pub(crate) mod planes;
 pub(crate) mod products;
 pub(crate) mod profile;
 pub(crate) mod shader;
+pub(crate) mod team;
 pub(crate) mod tiles;
 pub(crate) mod upload;
 

@@ -117,6 +117,11 @@ impl Plan {
         self.subgroups
     }
 
+    /// Whether lanes and rows follow the matrix.
+    pub(crate) fn follows(self) -> bool {
+        (self.workgroup, self.lanes, self.subgroups) == (64, 8, false)
+    }
+
     pub(crate) fn shape(self) -> Shape {
         Shape { workgroup: self.workgroup, lanes: self.lanes }
     }

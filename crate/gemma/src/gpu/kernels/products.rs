@@ -7,7 +7,8 @@ use crate::gpu::device::launcher::Grid;
 use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::plan::Plan;
 use crate::gpu::kernels::profile::Profile;
-use crate::gpu::kernels::shader::{Access, Beyond, Builder, MatrixShape, Source};
+use crate::gpu::kernels::shader::{Access, Beyond, Builder, MatrixShape, Shape, Source};
+use crate::gpu::kernels::team::Team;
 use crate::gpu::kernels::to_u32;
 use crate::quant::Rounding;
 
@@ -15,8 +16,6 @@ use crate::quant::Rounding;
 /// unit of the vector is read once for all of them. In a gate, half of them belong to the second
 /// matrix.
 const ALONE: u32 = 16;
-/// Rows that lanes form together.
-const TOGETHER: u32 = 4;
 /// Workgroups that keep any GPU busy. Beyond them one does more rows, where each of them makes the
 /// vector anew.
 const GROUPS: u32 = 1024;
@@ -84,12 +83,12 @@ impl Product {
     }
 
     /// Storage buffers and bytes of a workgroup's memory that it takes for one token.
-    pub(crate) fn needs(&self, plan: Plan) -> [u32; 2] {
+    pub(crate) fn needs(&self, plan: Plan, output_rounding: Option<Rounding>) -> [u32; 2] {
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         let planes = |matrix: &MatrixShape| 1 + u32::from(matrix.format.scale_bytes(8) > 0);
         let factors = u32::from(matches!(self.ending, Ending::Gating(_)));
         let buffers = 2 + factors + matrices.iter().map(planes).sum::<u32>();
-        let workgroup = plan.shape().workgroup;
+        let workgroup = self.team(plan, output_rounding).0.shape.workgroup;
         [buffers + self.intake.buffers(), self.intake.memory(self.in_quads) + 16 * workgroup]
     }
 
@@ -99,14 +98,36 @@ impl Product {
         matrices.iter().all(|matrix| matrix.format.is_whole())
     }
 
-    /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
-    /// The output's reader wants it rounded by `output_rounding`.
+    /// How its rows are spread for one token, and how many results a team has.
+    fn team(&self, plan: Plan, output_rounding: Option<Rounding>) -> (Team, u32) {
+        if plan.shape().lanes == 1 {
+            let rows = if self.gated_rows() > 0 { ALONE / 2 } else { ALONE };
+            return (Team { rows: ALONE, shape: plan.shape() }, rows);
+        }
+        let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
+        let units = matrices.first().map_or(0, |matrix| to_u32(matrix.units()));
+        let rows = matrices.iter().map(|matrix| matrix.rows).sum();
+        let is_pair = self.is_pair(output_rounding);
+        // What is rounded goes by four.
+        let choices: &[u32] = if is_pair || output_rounding.is_some() { &[4] } else { &[4, 2, 1] };
+        let is_fixed = !plan.follows() || matches!(self.rows, Rows::Gated(_)) && !is_pair;
+        let team = if is_fixed { Team::fixed(plan) } else { Team::of(rows, units, choices) };
+        (team, if is_pair { 2 } else { team.rows })
+    }
+
+    /// Whether two rows of a gate go with the two that they gate, in one loop.
+    fn is_pair(&self, output_rounding: Option<Rounding>) -> bool {
+        output_rounding.is_none()
+            && matches!(&self.rows, Rows::Gated(matrices) if matrices.len() == 1)
+    }
+
+    /// For the last token of a pass. Bindings: input, output, progress, what the intake binds,
+    /// planes of each matrix. The output's reader wants it rounded by `output_rounding`.
     pub(crate) fn for_one(&self, plan: Plan, output_rounding: Option<Rounding>) -> (Source, Grid) {
-        let shape = plan.shape();
+        let (Team { rows: team_rows, shape }, results) = self.team(plan, output_rounding);
         let rounding = plan.rounding().filter(|_| self.takes_rounded());
         let is_alone = shape.lanes == 1;
-        let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
-        let teams = self.teams(side, gated);
+        let teams = self.teams(results, results);
         let groups = teams.div_ceil(shape.items());
         let rounds = if self.intake.is_stored() { 1 } else { groups.div_ceil(GROUPS) };
         let rows = if is_alone {
@@ -123,45 +144,55 @@ impl Product {
             Beyond { subgroups: plan.has_subgroups(), halves: rounding == Some(Rounding::Halves) };
         let builder = Builder::with(self.label, shape, beyond);
         let mut builder = self.begin(builder, teams, &self.intake, &[dot, rows]);
-        builder.profile(self.profile(plan, side, rounds));
-        builder.input(rounding).piece(&self.place(side, gated));
+        builder
+            .number("RESULTS", if is_alone { 4 } else { results })
+            .profile(self.profile(shape, team_rows, rounds, output_rounding))
+            .input(rounding)
+            .piece(&self.place(results, results));
         self.intake.write(&mut builder, rounding, self.in_quads);
         // A plan rounds all vectors in the same way.
         let vectors = if self.intake.is_stored() { None } else { rounding };
         if output_rounding.or(vectors).is_some() {
             builder.output_rounding(output_rounding.or(vectors));
         }
-        if output_rounding.is_some() {
-            builder.piece(include_str!("wgsl/store_rounded.wgsl"));
+        builder.piece(if output_rounding.is_some() {
+            include_str!("wgsl/store_rounded.wgsl")
         } else {
-            builder.piece(include_str!("wgsl/store.wgsl"));
-        }
+            include_str!("wgsl/store.wgsl")
+        });
         if is_alone {
             builder
-                .number("EACH", if matches!(self.rows, Rows::Gated(_)) { gated } else { side })
+                .number("EACH", results)
                 .piece(&self.alone_totals())
                 .piece(include_str!("wgsl/matvec_alone.wgsl"));
         } else {
             builder
                 .number("ROUNDS", rounds)
-                .piece(&self.totals())
+                .number("HELD", team_rows)
+                .piece(&self.totals(results, output_rounding))
                 .piece(include_str!("wgsl/matvec.wgsl"));
         }
         (builder.build(), Grid::Fixed(groups.div_ceil(rounds)))
     }
 
-    /// What it does for one token, by teams that form `side` rows of a matrix.
-    fn profile(&self, plan: Plan, side: u32, rounds: u32) -> Profile {
-        let shape = plan.shape();
+    /// What it does for one token, by teams that hold `rows` rows of a matrix at once.
+    fn profile(
+        &self,
+        shape: Shape,
+        rows: u32,
+        rounds: u32,
+        output_rounding: Option<Rounding>,
+    ) -> Profile {
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         let units = matrices.first().map_or(0, |matrix| to_u32(matrix.units()));
         let turns = shape.turns(units);
-        // A gate's two sides stand one behind the other; alone, rows do.
-        let (chains, at_once) = match (&self.rows, shape.lanes) {
-            (_, 1) => (side, 1),
-            (Rows::Gated(_), _) => (2, side),
-            (Rows::Stacked(_), _) => (1, side),
+        let is_halved = matches!(self.rows, Rows::Gated(_)) && !self.is_pair(output_rounding);
+        // Both sides of a gate may stand one behind the other; alone, rows do.
+        let (chains, at_once) = match shape.lanes {
+            1 => (rows, 1),
+            _ => (if is_halved { 2 } else { 1 }, rows),
         };
+        let waves = shape.workgroup.next_multiple_of(if shape.lanes == 1 { 1 } else { 32 });
         let unit = matrices.first().map_or(0, |matrix| {
             to_u32(matrix.format.code_bytes(8) + matrix.format.scale_bytes(8)) / 8
         });
@@ -170,7 +201,7 @@ impl Product {
             steps: rounds * (chains * turns + shape.summing()) + self.intake.steps(shape),
             bytes,
             in_flight: at_once * unit,
-            lanes: [units, turns * shape.lanes],
+            lanes: [units * shape.workgroup, turns * shape.lanes * waves],
             is_product: true,
             ..Profile::default()
         }
@@ -206,6 +237,7 @@ impl Product {
                 builder.for_matrix(text);
             }
         }
+        intake.bind_planes(&mut builder);
         builder
     }
 
@@ -244,32 +276,53 @@ impl Product {
         text
     }
 
-    /// `totals`: what a team's four rows come to.
-    fn totals(&self) -> String {
+    /// `totals`: what a team's rows come to.
+    fn totals(&self, results: u32, output_rounding: Option<Rounding>) -> String {
         let summed = |name: &str| format!("sum_lanes({name}, local, local - lane, 1u)");
+        let rows = |first: &str| format!("vec4<u32>({first}) + vec4<u32>(0u, 1u, 2u, 3u)");
         let mut text =
             "fn totals(team: u32, x: u32, lane: u32, local: u32) -> vec4<f32> {\n".to_owned();
         match &self.rows {
             Rows::Stacked(matrices) => {
                 text += "    var mine = vec4<f32>();\n";
-                for (index, first, condition) in branches(matrices, 4) {
+                for (index, first, condition) in branches(matrices, results) {
+                    let rows = rows(&format!("(team - {first}u) * {results}u"));
                     let _ = writeln!(
                         text,
-                        "    {condition}{{ mine = m{index}_rows((team - {first}u) * 4u, x, lane); }}"
+                        "    {condition}{{ mine = m{index}_rows({rows}, x, lane); }}"
                     );
                 }
                 let _ = writeln!(text, "    let total = {};", summed("mine"));
             }
+            Rows::Gated(_) if self.is_pair(output_rounding) => {
+                let other = self.gated_rows();
+                let _ = writeln!(
+                    text,
+                    "    let row = team * 2u;\n    let both = {};\n\
+                     \x20   let total = gelu(both) * both.zwzw;",
+                    summed(&format!(
+                        "m0_rows(vec4<u32>(row, row + 1u, row + {other}u, row + {}u), x, lane)",
+                        other + 1
+                    ))
+                );
+            }
             Rows::Gated(matrices) => {
-                let rows = self.gated_rows();
+                let other = self.gated_rows();
                 text += &if matrices.len() == 1 {
                     // One call in a loop, so that the product is compiled once.
-                    let call = format!("m0_rows(side * {rows}u + team * 4u, x, lane)");
+                    let call = format!(
+                        "m0_rows({}, x, lane)",
+                        rows(&format!("side * {other}u + team * 4u"))
+                    );
                     format!(
                         "    var gate = vec4<f32>();\n    var up = vec4<f32>();\n    for (var side = 0u; side < 2u; side += 1u) {{\n        gate = up;\n        up = {call};\n    }}\n"
                     )
                 } else {
-                    "    let gate = m0_rows(team * 4u, x, lane);\n    let up = m1_rows(team * 4u, x, lane);\n".to_owned()
+                    let rows = rows("team * 4u");
+                    format!(
+                        "    let gate = m0_rows({rows}, x, lane);\n\
+                         \x20   let up = m1_rows({rows}, x, lane);\n"
+                    )
                 };
                 let _ =
                     writeln!(text, "    let total = gelu({}) * {};", summed("gate"), summed("up"));

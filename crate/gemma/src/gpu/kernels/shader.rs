@@ -59,7 +59,7 @@ impl Shape {
 
     /// Returns the number of steps in which an item's lanes are summed through workgroup memory.
     pub(crate) fn summing(self) -> u32 {
-        if self.lanes > 8 { self.lanes.ilog2() } else { self.lanes - 1 }
+        if self.lanes > 8 { self.lanes.next_power_of_two().ilog2() } else { self.lanes - 1 }
     }
 }
 

@@ -18,6 +18,9 @@ const PIECE: usize = 4 << 20;
 /// The number of bytes after which to wait for the GPU, so that little is queued.
 const IN_FLIGHT: usize = 32 << 20;
 
+/// The usages of a matrix's planes.
+const MATRIX: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
+
 /// A matrix on the GPU, or some of its rows.
 #[derive(Debug)]
 pub(crate) struct Planes {
@@ -199,7 +202,7 @@ impl Uploader {
         let mut packed = Packed::default();
         pack(encoding, columns, bytes, &mut packed)?;
         let Packed { codes, high, scales } = packed;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let usage = MATRIX | wgpu::BufferUsages::COPY_SRC;
         let mut made = Vec::new();
         for mut pending in [codes, [high, scales].concat()] {
             let buffer = self.buffer("a small matrix", pending.len() as u64, usage)?;
@@ -211,6 +214,20 @@ impl Uploader {
         let codes = made.pop().ok_or_else(|| Error::internal("a matrix has no codes"))?;
         let shape = MatrixShape { format, rows: to_u32(rows), columns: to_u32(columns) };
         Ok(Planes { shape, codes, scales })
+    }
+
+    /// Copies a matrix of [`Self::packed`].
+    pub(crate) fn copied(&mut self, planes: &Planes) -> Result<Planes> {
+        let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
+        let mut copy = |buffer: &wgpu::Buffer| -> Result<wgpu::Buffer> {
+            let made = self.buffer("a small matrix", buffer.size(), MATRIX)?;
+            encoder.copy_buffer_to_buffer(buffer, 0, &made, 0, buffer.size());
+            Ok(made)
+        };
+        let codes = copy(&planes.codes)?;
+        let scales = planes.scales.as_ref().map(copy).transpose()?;
+        self.device.queue().submit([encoder.finish()]);
+        Ok(Planes { shape: planes.shape, codes, scales })
     }
 
     /// Uploads a matrix that must fit into one binding.
@@ -264,7 +281,7 @@ impl Uploader {
         let format = Format::of(first.encoding);
         let count: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
         let units = units_of(first.columns) * count;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let usage = MATRIX;
         let codes = self.buffer(&first.name, format.code_bytes(units) as u64, usage)?;
         let scales = match format.scale_bytes(units) {
             0 => None,

@@ -7,7 +7,8 @@ use crate::gpu::device::launcher::{Dispatch, Recorder};
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::kernels::{self, Picking, Shapes};
 use crate::gpu::pass::candidates::RESULT;
-use crate::gpu::pass::network::{Entry, Network};
+use crate::gpu::pass::entry::Entry;
+use crate::gpu::pass::network::Network;
 use crate::weights::Model;
 
 /// All variants of picking.

@@ -65,7 +65,10 @@ impl KernelPass {
         let tile = tiles::tokens_of(shapes.tile);
         let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
-        let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
+        // Submissions are cut inside a dispatch wherever there are enough workgroups for that: only
+        // a CPU adapter reads fewer tokens at once than its buffers hold.
+        let grows = options.chunk == 0 && shapes == Shapes::SOFTWARE;
+        let pace = if grows { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let pace = pace.timed(options.clock, options.submission);
         // A chunk's keys are put before its queries look: the first one still sees its window.
         let window = model.config.window();

@@ -2,6 +2,7 @@
 
 mod buffers;
 pub(crate) mod candidates;
+mod entry;
 mod head;
 pub(crate) mod kernel_embedder;
 pub(crate) mod kernel_pass;

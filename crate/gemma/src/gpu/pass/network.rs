@@ -9,7 +9,8 @@
 //!
 //! There are nine dispatches per layer, eight for many tokens. Every norm except the first is
 //! computed by the kernel that adds the branch before it, so that products read normalised vectors.
-//! The additions of Gemma 3n and 4 are in [`super::newer`].
+//! On a GPU a single token takes five: products make their vectors themselves ([`super::entry`]),
+//! and attention is one kernel. The additions of Gemma 3n and 4 are in [`super::newer`].
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
@@ -17,13 +18,14 @@ use hybridge_core::{Error, Result, Status};
 use crate::config::{Config, Layer, Rope, Span};
 use crate::gpu::Plan;
 use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
-use crate::gpu::kernels::intake::{Intake, Norming, Spans};
+use crate::gpu::kernels::intake::{Intake, Spans};
 use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::Source;
 use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
 use crate::gpu::kernels::{self, Adding, Making, Shapes, View, padded, to_u32};
 use crate::gpu::pass::buffers::{Buffers, Vectors};
+use crate::gpu::pass::entry::{Entry, Waiting};
 use crate::gpu::pass::newer::Added;
 use crate::gpu::pass::rows::LayerRows;
 use crate::quant::Rounding;
@@ -67,37 +69,15 @@ pub(crate) struct Network {
     pub(crate) added: Added,
     /// The addition and norm left to a single token's next product.
     pub(super) waiting: Option<Waiting>,
+    /// The dispatch that looks a single token up, and the weights of its norm, until it is known
+    /// whether the first product does that.
+    pub(super) embeds: Option<(Dispatch, wgpu::Buffer)>,
     /// Which half of the stream holds a single token's residual.
-    half: u32,
+    pub(super) half: u32,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
     /// The dispatches for a whole chunk.
     pub(crate) many: Vec<Dispatch>,
-}
-
-/// A norm that has no dispatch of its own as yet.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    branch: wgpu::Buffer,
-    post: wgpu::Buffer,
-    next: wgpu::Buffer,
-    adding: Adding,
-    rounding: Option<Rounding>,
-}
-
-/// What a single token's product reads: its own input, and what its intake binds besides.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(super) intake: Intake,
-    pub(super) input: wgpu::Buffer,
-    pub(super) more: Vec<wgpu::Buffer>,
-}
-
-impl Entry {
-    /// A vector that stands there.
-    pub(crate) fn stored(input: wgpu::Buffer) -> Self {
-        Self { intake: Intake::Stored, input, more: Vec::new() }
-    }
 }
 
 impl Network {
@@ -132,6 +112,7 @@ impl Network {
             row_of: Vec::new(),
             added,
             waiting: None,
+            embeds: None,
             half: 0,
             one: Vec::new(),
             many: Vec::new(),
@@ -228,6 +209,10 @@ impl Network {
             first.chain(planes.iter().cloned()).collect()
         };
         self.add_both(rounding, make, bound);
+        // A row of several shards would be looked for in each; inputs of layers read it before.
+        if self.layout.fuses && self.embedding.len() == 1 && !self.added.reads_rows() {
+            self.embeds = self.one.pop().map(|embedding| (embedding, norm.clone()));
+        }
     }
 
     async fn add_attention(
@@ -320,7 +305,7 @@ impl Network {
         self.one.extend(attention);
         self.many.extend([rope, attend]);
         let entry = if is_fused {
-            Entry { intake, input: self.buffers.parts.clone(), more: Vec::new() }
+            Entry { intake, ..Entry::stored(self.buffers.parts.clone()) }
         } else {
             Entry::stored(mixed_one)
         };
@@ -455,72 +440,6 @@ impl Network {
         self.add_both(rounding, |rounding| kernels::add(&config, token, adding, rounding), bound);
     }
 
-    /// Has the norm that waits done by a dispatch of its own.
-    pub(super) fn norm_now(&mut self) {
-        let Some(Waiting { branch, post, next, adding, rounding }) = self.waiting.take() else {
-            return;
-        };
-        let (source, grid) = kernels::add(&self.config, self.layout.shapes.token, adding, rounding);
-        let kernel = self.recorder.kernel(&source);
-        let Buffers { progress, .. } = &self.buffers;
-        let normed = &self.buffers.vectors(rounding).normed;
-        let [branch, progress, post, next, normed] =
-            [&branch, progress, &post, &next, normed].map(wgpu::Buffer::as_entire_buffer_binding);
-        let bound = [branch, self.stream_now(), progress, post, next, normed];
-        self.one.push(self.recorder.bind_parts(&kernel, &bound, grid));
-    }
-
-    /// A single token's residual.
-    pub(super) fn stream_now(&self) -> wgpu::BufferBinding<'_> {
-        let buffer = &self.buffers.stream;
-        if !self.layout.fuses {
-            return buffer.as_entire_buffer_binding();
-        }
-        let size = buffer.size() / 2;
-        let offset = u64::from(self.half) * size;
-        wgpu::BufferBinding { buffer, offset, size: std::num::NonZeroU64::new(size) }
-    }
-
-    /// What a product of normed vectors reads: the vector, or what it norms by itself.
-    pub(super) fn entry(
-        &mut self,
-        product: &Product,
-        normed: wgpu::Buffer,
-        uploader: &mut Uploader,
-    ) -> Result<Entry> {
-        let Some(waiting) = &self.waiting else { return Ok(Entry::stored(normed)) };
-        let stride = to_u32(usize::try_from(self.buffers.stream.size() / 32).unwrap_or(usize::MAX));
-        let [from, to] = [self.half, 1 - self.half].map(|half| half * stride);
-        let next = to_u32(usize::try_from(waiting.post.size() / 16).unwrap_or(usize::MAX));
-        let norming = Norming::of(&self.config, waiting.adding, from, to, next);
-        let intake = Intake::Normed(norming);
-        if !self.fits(&Product { intake, ..product.clone() }) {
-            self.norm_now();
-            return Ok(Entry::stored(normed));
-        }
-        let norms = uploader.side_by_side(&[&waiting.post, &waiting.next])?;
-        let entry = Entry {
-            intake,
-            input: waiting.branch.clone(),
-            more: vec![self.buffers.stream.clone(), norms],
-        };
-        self.waiting = None;
-        self.half = 1 - self.half;
-        Ok(entry)
-    }
-
-    /// Whether this device can bind what a product needs.
-    fn fits(&self, product: &Product) -> bool {
-        let [buffers, memory] = product.needs(self.layout.plan);
-        let most = self.recorder.device().wgpu().limits().max_storage_buffers_per_shader_stage;
-        buffers <= most && memory <= self.memory()
-    }
-
-    /// Bytes of a workgroup's memory.
-    fn memory(&self) -> u32 {
-        self.recorder.device().wgpu().limits().max_compute_workgroup_storage_size
-    }
-
     /// A product for one token and for many. The output's reader wants one token's rounded by
     /// `rounding`.
     pub(super) fn add_product(
@@ -531,12 +450,16 @@ impl Network {
         rounding: Option<Rounding>,
         planes: &[Planes],
     ) {
-        let Entry { intake, input, more } = entry;
+        let Entry { intake, input, more, last } = entry;
         let one = Product { intake, ..product.clone() };
-        let one =
-            self.product(one.for_one(self.layout.plan, rounding), &[input, to_one], &more, planes);
+        let one = self.product(
+            one.for_one(self.layout.plan, rounding),
+            &[input, to_one],
+            [&more, &last],
+            planes,
+        );
         let tiles = product.for_many(self.layout.shapes.tile);
-        let many = self.product(tiles, &[many, to_many], &[], planes);
+        let many = self.product(tiles, &[many, to_many], [&[], &[]], planes);
         self.one.push(one);
         self.many.push(many);
     }
@@ -551,13 +474,14 @@ impl Network {
         &mut self,
         (source, grid): (Source, Grid),
         [input, output]: &[wgpu::Buffer; 2],
-        more: &[wgpu::Buffer],
+        [more, last]: [&[wgpu::Buffer]; 2],
         planes: &[Planes],
     ) -> Dispatch {
         let kernel = self.recorder.kernel(&source);
         let mut bound = vec![input, output, &self.buffers.progress];
         bound.extend(more);
         bound.extend(planes.iter().flat_map(|planes| planes.buffers()));
+        bound.extend(last);
         let weights = |it: &Planes| u64::from(it.shape.rows) * u64::from(it.shape.columns);
         self.recorder.bind(&kernel, &bound, grid).working(planes.iter().map(weights).sum())
     }
@@ -573,18 +497,12 @@ impl Network {
     ) -> Dispatch {
         let product = last(label, planes, ends, entry.intake);
         let io = [entry.input.clone(), output.clone()];
-        self.product(product.for_one(plan, None), &io, &entry.more, std::slice::from_ref(planes))
-    }
-
-    /// What the head reads of a single token.
-    pub(super) fn last_entry(
-        &mut self,
-        planes: &Planes,
-        normed: wgpu::Buffer,
-        uploader: &mut Uploader,
-    ) -> Result<Entry> {
-        let product = last("head", planes, (0, self.config.soft_cap), Intake::Stored);
-        self.entry(&product, normed, uploader)
+        self.product(
+            product.for_one(plan, None),
+            &io,
+            [&entry.more, &entry.last],
+            std::slice::from_ref(planes),
+        )
     }
 
     pub(super) fn both(&mut self, dispatch: Dispatch) {
@@ -613,7 +531,7 @@ impl Layout {
 }
 
 /// A matrix that follows the last layer.
-fn last(
+pub(super) fn last(
     label: &'static str,
     planes: &Planes,
     (out_first, soft_cap): (u32, Option<f32>),

@@ -6,11 +6,15 @@ fn sum_lanes(mine: vec4<f32>, local: u32, first: u32, stride: u32) -> vec4<f32> 
     shared_lanes[local] = mine;
     workgroupBarrier();
     if (LANES > 8u) {
-        for (var half = LANES / 2u; half > 1u; half /= 2u) {
-            if (local < first + half * stride) { shared_lanes[local] += shared_lanes[local + half * stride]; }
+        let lane = (local - first) / stride;
+        var left = LANES;
+        while (left > 1u) {
+            let half = (left + 1u) / 2u;
+            if (lane + half < left) { shared_lanes[local] += shared_lanes[local + half * stride]; }
+            left = half;
             workgroupBarrier();
         }
-        return shared_lanes[first] + shared_lanes[first + stride];
+        return shared_lanes[first];
     }
     var total = shared_lanes[first];
     for (var l = 1u; l < LANES; l += 1u) { total += shared_lanes[first + l * stride]; }

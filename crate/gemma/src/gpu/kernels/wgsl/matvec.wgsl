@@ -1,4 +1,4 @@
-// y = W·x for one token: LANES invocations form four rows together. `totals` and `place` are
+// y = W·x for one token: LANES invocations form RESULTS results together. `totals` and `place` are
 // written for the matrices at hand: side by side (queries, keys, values), or gelu(gate·x) · (up·x).
 @group(0) @binding(2) var<uniform> progress: Step;
 
