@@ -38,11 +38,8 @@ export function callsOf(message: Message, makeId: (wayBack: WayBack) => string):
   return message.content.flatMap((part) => {
     if (!('toolRequest' in part)) return []
     const { name, input, ref } = part.toolRequest
-    const wayBack: WayBack = {
-      ...(ref === undefined ? {} : { ref }),
-      ...(branches === undefined ? {} : { branches }),
-      ...(part.metadata === undefined ? {} : { metadata: part.metadata }),
-    }
+    // It leaves as JSON, which has no undefined.
+    const wayBack = { ref, branches, metadata: part.metadata } as WayBack
     return [{ id: makeId(wayBack), name, input: input ?? {}, wayBack }]
   })
 }
@@ -56,13 +53,12 @@ export function callPart({ id, name, input, wayBack: { ref = id, metadata } }: C
 export function wayBackOf(value: unknown): WayBack {
   if (!isObject(value)) return {}
   const { ref, branches, metadata, signed } = value
-  const known = stringsOf(branches)
   return {
-    ...(typeof ref === 'string' ? { ref } : {}),
-    ...(known === undefined ? {} : { branches: known }),
-    ...(isObject(metadata) ? { metadata: metadata } : {}),
-    ...(isObject(signed) && Object.values(signed).every(isObject) ? { signed: signed } : {}),
-  }
+    ref: typeof ref === 'string' ? ref : undefined,
+    branches: stringsOf(branches),
+    metadata: isObject(metadata) ? metadata : undefined,
+    signed: isObject(signed) && Object.values(signed).every(isObject) ? signed : undefined,
+  } as WayBack
 }
 
 /**
@@ -106,8 +102,8 @@ const sealed = /^call_[0-9a-f]{16}_([\w-]+)$/
 /** Returns an ID that contains the data. Clients treat IDs as opaque and return them unchanged. */
 function sealedId(wayBack: WayBack): string {
   const id = `call_${randomId()}`
-  if (Object.keys(wayBack).length === 0) return id
-  return `${id}_${toBase64Url(JSON.stringify(wayBack))}`
+  const json = JSON.stringify(wayBack)
+  return json === '{}' ? id : `${id}_${toBase64Url(json)}`
 }
 
 /** Returns the data in an ID; empty if it was created elsewhere. */

@@ -185,9 +185,10 @@ function messagesOf(given: unknown): Message[] {
     switch (entry['role']) {
       case 'system':
       case 'developer':
-        return void messages.push({ role: 'system', content: contentOf(entry['content'], where) })
-      case 'user':
-        return void messages.push({ role: 'user', content: contentOf(entry['content'], where) })
+      case 'user': {
+        const role = entry['role'] === 'user' ? 'user' : 'system'
+        return void messages.push({ role, content: contentOf(entry['content'], where) })
+      }
       case 'assistant':
         return void messages.push(assistantMessage(entry, where, calls))
       case 'tool': {

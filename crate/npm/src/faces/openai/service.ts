@@ -90,7 +90,7 @@ async function loadResponses(): Promise<typeof responses> {
   } catch {
     throw new Refusal(
       501,
-      'the Responses API could not be loaded; in a service worker, import `responses` from hybridge/openai/responses and pass it beside `models`',
+      'the Responses API could not be loaded; pass `responses` of hybridge/openai/responses beside `models`',
     )
   }
 }
