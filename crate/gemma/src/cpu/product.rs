@@ -22,7 +22,7 @@ use super::pack::ROWS;
 /// The number of tokens multiplied by unpacked weights at a time: their sums stay in registers.
 const TOKENS: usize = 4;
 
-/// Some rows of a packed matrix, in groups of eight.
+/// A range of rows of a packed matrix, in groups of eight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'a> {
     /// \[groups, blocks, chunks\]
