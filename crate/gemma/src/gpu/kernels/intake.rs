@@ -23,7 +23,7 @@ pub(crate) enum Intake {
     /// the record: the stream, and the norm's weights; behind the product's planes those of the
     /// embedding.
     Embedded(Embedded),
-    /// From the spans of attention.
+    /// The spans of attention.
     Spans(Spans),
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Embedded {
     to: u32,
 }
 
-/// How the residual stream goes on.
+/// How the residual stream is updated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Norming {
     pub(crate) quads: u32,
@@ -134,7 +134,7 @@ impl Intake {
         }
     }
 
-    /// Writes `input` and what fills it. `rounded` is there where the vector is rounded.
+    /// Declares `input` and the code that fills it. `rounding` is set if the vector is rounded.
     pub(crate) fn write(&self, builder: &mut Builder, rounding: Option<Rounding>, in_quads: u32) {
         let (element, words) = match rounding {
             None => ("vec4<f32>", in_quads),

@@ -16,8 +16,8 @@ use crate::quant::Rounding;
 /// unit of the vector is read once for all of them. In a gate, half of them belong to the second
 /// matrix.
 const ALONE: u32 = 16;
-/// Workgroups that keep any GPU busy. Beyond them one does more rows, where each of them makes the
-/// vector anew.
+/// The number of workgroups that keeps any GPU busy. With more rows, a workgroup computes several
+/// of them, because each one computes the vector again.
 const GROUPS: u32 = 1024;
 
 /// The relation of the matrices in one kernel.
@@ -82,7 +82,7 @@ impl Product {
         }
     }
 
-    /// Storage buffers and bytes of a workgroup's memory that it takes for one token.
+    /// Returns the number of storage buffers and the bytes of workgroup memory for one token.
     pub(crate) fn needs(&self, plan: Plan, output_rounding: Option<Rounding>) -> [u32; 2] {
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         let planes = |matrix: &MatrixShape| 1 + u32::from(matrix.format.scale_bytes(8) > 0);

@@ -72,9 +72,9 @@ pub(crate) struct Network {
     /// The dispatch that looks a single token up, and the weights of its norm, until it is known
     /// whether the first product does that.
     pub(super) embeds: Option<(Dispatch, wgpu::Buffer)>,
-    /// Which half of the stream holds a single token's residual.
+    /// The half of the stream with a single token's residual.
     pub(super) half: u32,
-    /// For a single token.
+    /// The list for a single token.
     pub(crate) one: Vec<Dispatch>,
     /// The dispatches for a whole chunk.
     pub(crate) many: Vec<Dispatch>,
@@ -440,8 +440,8 @@ impl Network {
         self.add_both(rounding, |rounding| kernels::add(&config, token, adding, rounding), bound);
     }
 
-    /// A product for one token and for many. The output's reader wants one token's rounded by
-    /// `rounding`.
+    /// Adds a product for one token and for many. `rounding` is how the output's reader needs one
+    /// token's result.
     pub(super) fn add_product(
         &mut self,
         product: &Product,

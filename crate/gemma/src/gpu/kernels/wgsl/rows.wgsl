@@ -1,7 +1,7 @@
-// HELD rows of M times one vector, this lane's share of it: Σ_k W[rows[i], k] · x[k].
+// HELD rows of M times one vector, this lane's share: Σ_k W[rows[i], k] · x[k].
 fn M_rows(rows: vec4<u32>, x: u32, lane: u32) -> vec4<f32> {
     var total = vec4<f32>();
-    // The last team may be short: it reads the last row again, and the result is dropped.
+    // The last team may be short: the last row is read again, and the result is dropped.
     let at = min(rows, vec4<u32>(M_ROWS - 1u)) * M_UNITS;
     for (var u = lane; u < M_UNITS; u += LANES) {
         let v = M_input(x + u * UNIT_WORDS);
