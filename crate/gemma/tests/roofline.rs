@@ -40,7 +40,7 @@ fn line(pass: &KernelPass) -> String {
         format!("{}/{}", first.waits, next.waits)
     });
     let waits = waits.join(" ");
-    // A prompt, and one after it.
+    // A first prompt, and a second one.
     format!(
         "{} dispatches of {} layers; {fewest} invocations and {lanes:.0} % of lanes at least; \
          {} steps of sampling; waits {waits}",

@@ -21,7 +21,8 @@ use crate::scalar::vector::dot;
 const ROWS: usize = 4096;
 const COLUMNS: usize = 640;
 
-/// The bytes that a round reads on a GPU: more than its caches hold, like a model's weights.
+/// The number of bytes that a round reads on a GPU: more than its caches hold, as with a model's
+/// weights.
 const DISTINCT: usize = 64 << 20;
 
 /// The number of timing rounds per plan; the best counts, because other processes may interfere.
@@ -119,7 +120,7 @@ const START: Progress = Progress { position: 0, tokens: 1 };
 
 struct Bench {
     recorder: Recorder,
-    /// The matrix, and the copies that a round reads too.
+    /// The matrix, and the copies that a round also reads.
     planes: Vec<Planes>,
     /// The vector, exact and rounded.
     inputs: Vec<(Option<Rounding>, wgpu::Buffer)>,
@@ -172,7 +173,7 @@ impl Bench {
         let largest = expected.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
         let mut right = Vec::new();
         for (plan, all) in tried {
-            // The others are copies.
+            // The other matrices are copies.
             let first = all.get(..1).unwrap_or_default();
             self.recorder.run(&[first], START, &[(&self.output, &self.staging)]);
             let bytes = self.recorder.read(&self.staging).await?;
@@ -197,7 +198,7 @@ impl Bench {
         Ok(right.into_iter().map(|(plan, _, best)| (plan, best)).collect())
     }
 
-    /// Returns the milliseconds of this many products, of one matrix after the other.
+    /// Returns the milliseconds of this many products, each with the next matrix.
     async fn turn(&self, all: &[Dispatch], repeats: usize, clock: Clock) -> Result<f64> {
         let lists: Vec<_> = all.chunks(1).cycle().take(repeats).collect();
         let start = clock();
@@ -246,7 +247,7 @@ impl Bench {
     }
 }
 
-/// Returns the number of matrices of a round. No cache of a CPU adapter matters.
+/// Returns the number of matrices of a round. On CPU adapters, caches do not matter.
 fn copies(is_software: bool) -> usize {
     let bytes = Encoding::Q4_0.bytes_of(ROWS * COLUMNS);
     if is_software { 1 } else { DISTINCT.div_ceil(bytes) }

@@ -126,8 +126,8 @@ impl Cost {
 }
 
 impl Prompt {
-    /// Returns the cost of a first prompt of so many tokens and of one after it, by the pass's own
-    /// pacing.
+    /// Returns the costs of a first prompt of `tokens` tokens and of a second one, paced as in a
+    /// real pass.
     #[must_use]
     pub fn of(pass: &KernelPass, tokens: usize, adapter: &Adapter) -> [Self; 2] {
         let (list, mut pace) = pass.reading();

@@ -19,22 +19,22 @@ pub(crate) enum Intake {
     /// The residual stream, and a branch that is still to be added and normalised. The stream and
     /// the weights of both norms are bound after the record of the sequence.
     Normed(Norming),
-    /// From the token at hand, whose row of the embedding begins the residual stream. Bound behind
-    /// the record: the stream, and the norm's weights; behind the product's planes those of the
-    /// embedding.
+    /// The token's row of the embedding, with which the residual stream begins. The stream and the
+    /// norm's weights are bound after the record of the sequence, the planes of the embedding after
+    /// those of the product.
     Embedded(Embedded),
     /// The spans of attention.
     Spans(Spans),
 }
 
-/// How the residual stream begins.
+/// The start of the residual stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Embedded {
     shape: MatrixShape,
     scale: f32,
     width: f32,
     epsilon: f32,
-    /// The quad of the stream at which it begins.
+    /// The first quad of the half of the stream to write.
     to: u32,
 }
 
@@ -124,7 +124,7 @@ impl Intake {
         }
     }
 
-    /// Declares the planes that it reads, behind those of the product.
+    /// Declares its planes after those of the product.
     pub(crate) fn bind_planes(&self, builder: &mut Builder) {
         if let Self::Embedded(it) = self {
             builder

@@ -117,7 +117,7 @@ impl Plan {
         self.subgroups
     }
 
-    /// Whether lanes and rows follow the matrix.
+    /// Whether the number of lanes and rows depends on the matrix.
     pub(crate) fn follows(self) -> bool {
         (self.workgroup, self.lanes, self.subgroups) == (64, 8, false)
     }

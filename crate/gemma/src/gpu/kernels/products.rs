@@ -98,7 +98,7 @@ impl Product {
         matrices.iter().all(|matrix| matrix.format.is_whole())
     }
 
-    /// How its rows are spread for one token, and how many results a team has.
+    /// Returns the team for one token, and the number of results per team.
     fn team(&self, plan: Plan, output_rounding: Option<Rounding>) -> (Team, u32) {
         if plan.shape().lanes == 1 {
             let rows = if self.gated_rows() > 0 { ALONE / 2 } else { ALONE };
@@ -108,21 +108,22 @@ impl Product {
         let units = matrices.first().map_or(0, |matrix| to_u32(matrix.units()));
         let rows = matrices.iter().map(|matrix| matrix.rows).sum();
         let is_pair = self.is_pair(output_rounding);
-        // What is rounded goes by four.
+        // Rounded results are stored in groups of four.
         let choices: &[u32] = if is_pair || output_rounding.is_some() { &[4] } else { &[4, 2, 1] };
         let is_fixed = !plan.follows() || matches!(self.rows, Rows::Gated(_)) && !is_pair;
         let team = if is_fixed { Team::fixed(plan) } else { Team::of(rows, units, choices) };
         (team, if is_pair { 2 } else { team.rows })
     }
 
-    /// Whether two rows of a gate go with the two that they gate, in one loop.
+    /// Whether two rows of a gate are computed with the two that they gate, in one loop.
     fn is_pair(&self, output_rounding: Option<Rounding>) -> bool {
         output_rounding.is_none()
             && matches!(&self.rows, Rows::Gated(matrices) if matrices.len() == 1)
     }
 
-    /// For the last token of a pass. Bindings: input, output, progress, what the intake binds,
-    /// planes of each matrix. The output's reader wants it rounded by `output_rounding`.
+    /// Returns the kernel for the last token of a pass. Bindings: input, output, progress, the
+    /// intake's, planes of each matrix. The reader of the output expects it rounded by
+    /// `output_rounding`.
     pub(crate) fn for_one(&self, plan: Plan, output_rounding: Option<Rounding>) -> (Source, Grid) {
         let (Team { rows: team_rows, shape }, results) = self.team(plan, output_rounding);
         let rounding = plan.rounding().filter(|_| self.takes_rounded());
@@ -175,7 +176,7 @@ impl Product {
         (builder.build(), Grid::Fixed(groups.div_ceil(rounds)))
     }
 
-    /// What it does for one token, by teams that hold `rows` rows of a matrix at once.
+    /// Returns the profile for one token, with teams that compute `rows` rows of a matrix at once.
     fn profile(
         &self,
         shape: Shape,
@@ -187,7 +188,7 @@ impl Product {
         let units = matrices.first().map_or(0, |matrix| to_u32(matrix.units()));
         let turns = shape.turns(units);
         let is_halved = matches!(self.rows, Rows::Gated(_)) && !self.is_pair(output_rounding);
-        // Both sides of a gate may stand one behind the other; alone, rows do.
+        // Both sides of a gate may run one after the other, as do the rows of a single invocation.
         let (chains, at_once) = match shape.lanes {
             1 => (rows, 1),
             _ => (if is_halved { 2 } else { 1 }, rows),
@@ -276,7 +277,7 @@ impl Product {
         text
     }
 
-    /// `totals`: what a team's rows come to.
+    /// `totals` returns the sums of a team's rows.
     fn totals(&self, results: u32, output_rounding: Option<Rounding>) -> String {
         let summed = |name: &str| format!("sum_lanes({name}, local, local - lane, 1u)");
         let rows = |first: &str| format!("vec4<u32>({first}) + vec4<u32>(0u, 1u, 2u, 3u)");

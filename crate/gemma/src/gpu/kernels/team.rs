@@ -1,28 +1,29 @@
-//! How a single token's product is spread over invocations: as many as keep a GPU busy, and lanes
-//! that a row's units come out even for.
+//! Distributes a single token's product over invocations: enough to keep a GPU busy, with lanes
+//! among which a row's units divide evenly.
 
 use crate::gpu::kernels::plan::Plan;
 use crate::gpu::kernels::shader::Shape;
 
-/// Invocations that hide what a request for memory takes on a large GPU.
+/// The number of invocations that hides the latency of memory on a large GPU.
 const INVOCATIONS: u32 = 16_000;
-/// Lanes are tried up to here.
+/// The maximum number of lanes to try.
 const LANES_MAX: u32 = 64;
-/// Invocations of a workgroup: enough to be even in waves of 32, and few registers' worth.
+/// The maximum workgroup size: enough for an even division into waves of 32, with few registers
+/// each.
 const WORKGROUP_MAX: u32 = 256;
-/// Hundredths of lanes that must have work.
+/// The minimum percentage of lanes with work.
 const SHARE: u32 = 90;
 
-/// Invocations that form some rows together.
+/// Invocations that compute some rows together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Team {
-    /// Rows of a matrix that a lane holds at once.
+    /// The number of rows of a matrix that a lane computes at once.
     pub(crate) rows: u32,
     pub(crate) shape: Shape,
 }
 
 impl Team {
-    /// Of a plan that spreads every matrix alike.
+    /// Returns the team of a plan with the same distribution for every matrix.
     pub(crate) fn fixed(plan: Plan) -> Self {
         Self { rows: 4, shape: plan.shape() }
     }
@@ -40,7 +41,7 @@ impl Team {
             return Self::widest(units, choices);
         };
         let alike = even.take_while(|(_, team)| team.rows == first.rows);
-        // Of equal shares the first: fewer lanes have less to add up.
+        // Of equal shares the first, because fewer lanes have less to sum.
         let best = alike.reduce(|best, next| if next.0 > best.0 { next } else { best });
         best.map_or(first, |(_, team)| team)
     }

@@ -18,7 +18,7 @@ const PIECE: usize = 4 << 20;
 /// The number of bytes after which to wait for the GPU, so that little is queued.
 const IN_FLIGHT: usize = 32 << 20;
 
-/// The usages of a matrix's planes.
+/// The uses of a matrix's planes.
 const MATRIX: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
 
 /// A matrix on the GPU, or some of its rows.
@@ -216,7 +216,7 @@ impl Uploader {
         Ok(Planes { shape, codes, scales })
     }
 
-    /// Copies a matrix of [`Self::packed`].
+    /// Copies a matrix from [`Self::packed`].
     pub(crate) fn copied(&mut self, planes: &Planes) -> Result<Planes> {
         let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
         let mut copy = |buffer: &wgpu::Buffer| -> Result<wgpu::Buffer> {

@@ -1,5 +1,5 @@
-//! Where a single token's products get their vectors: norms and lookups that the next product does
-//! by itself, or that stay dispatches of their own.
+//! The sources of a single token's vectors: norms and lookups that the next product computes
+//! itself, or that have their own dispatches.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
@@ -12,7 +12,7 @@ use crate::gpu::pass::buffers::Buffers;
 use crate::gpu::pass::network::{Network, last};
 use crate::quant::Rounding;
 
-/// A norm that has no dispatch of its own as yet.
+/// A norm that does not have its own dispatch yet.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) branch: wgpu::Buffer,
@@ -22,26 +22,26 @@ pub(super) struct Waiting {
     pub(super) rounding: Option<Rounding>,
 }
 
-/// What a single token's product reads: its own input, and what its intake binds besides.
+/// The input of a single token's product, and the other buffers that its intake binds.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(super) intake: Intake,
     pub(super) input: wgpu::Buffer,
-    /// Behind the record of the sequence.
+    /// Bound after the record of the sequence.
     pub(super) more: Vec<wgpu::Buffer>,
-    /// Behind the product's planes.
+    /// Bound after the product's planes.
     pub(super) last: Vec<wgpu::Buffer>,
 }
 
 impl Entry {
-    /// A vector that stands there.
+    /// Creates an entry for a stored vector.
     pub(crate) fn stored(input: wgpu::Buffer) -> Self {
         Self { intake: Intake::Stored, input, more: Vec::new(), last: Vec::new() }
     }
 }
 
 impl Network {
-    /// Has the norm that waits done by a dispatch of its own.
+    /// Gives the waiting norm its own dispatch.
     pub(super) fn norm_now(&mut self) {
         let Some(Waiting { branch, post, next, adding, rounding }) = self.waiting.take() else {
             return;
@@ -56,7 +56,7 @@ impl Network {
         self.one.push(self.recorder.bind_parts(&kernel, &bound, grid));
     }
 
-    /// A single token's residual.
+    /// Returns a single token's residual.
     pub(super) fn stream_now(&self) -> wgpu::BufferBinding<'_> {
         let buffer = &self.buffers.stream;
         if !self.layout.fuses {
@@ -67,7 +67,8 @@ impl Network {
         wgpu::BufferBinding { buffer, offset, size: std::num::NonZeroU64::new(size) }
     }
 
-    /// What a product of normed vectors reads: the vector, or what it norms by itself.
+    /// Returns the input of a product of normalised vectors: the vector, or what is needed to
+    /// compute it.
     pub(super) fn entry(
         &mut self,
         product: &Product,
@@ -113,19 +114,19 @@ impl Network {
         Ok(entry)
     }
 
-    /// Whether this device can bind what a product needs.
+    /// Whether this device supports the buffers and memory that a product needs.
     pub(super) fn fits(&self, product: &Product) -> bool {
         let [buffers, memory] = product.needs(self.layout.plan, None);
         let most = self.recorder.device().wgpu().limits().max_storage_buffers_per_shader_stage;
         buffers <= most && memory <= self.memory()
     }
 
-    /// Bytes of a workgroup's memory.
+    /// Returns the maximum bytes of workgroup memory.
     pub(super) fn memory(&self) -> u32 {
         self.recorder.device().wgpu().limits().max_compute_workgroup_storage_size
     }
 
-    /// What the head reads of a single token.
+    /// Returns the head's input for a single token.
     pub(super) fn last_entry(
         &mut self,
         planes: &Planes,

@@ -9,8 +9,9 @@
 //!
 //! There are nine dispatches per layer, eight for many tokens. Every norm except the first is
 //! computed by the kernel that adds the branch before it, so that products read normalised vectors.
-//! On a GPU a single token takes five: products make their vectors themselves ([`super::entry`]),
-//! and attention is one kernel. The additions of Gemma 3n and 4 are in [`super::newer`].
+//! On a GPU a single token takes five: products compute their vectors themselves
+//! ([`super::entry`]), and attention is one kernel. The additions of Gemma 3n and 4 are in
+//! [`super::newer`].
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
@@ -69,8 +70,8 @@ pub(crate) struct Network {
     pub(crate) added: Added,
     /// The addition and norm left to a single token's next product.
     pub(super) waiting: Option<Waiting>,
-    /// The dispatch that looks a single token up, and the weights of its norm, until it is known
-    /// whether the first product does that.
+    /// The dispatch that looks up a single token, and the weights of its norm, until it is known
+    /// whether the first product does that itself.
     pub(super) embeds: Option<(Dispatch, wgpu::Buffer)>,
     /// The half of the stream with a single token's residual.
     pub(super) half: u32,
@@ -209,7 +210,7 @@ impl Network {
             first.chain(planes.iter().cloned()).collect()
         };
         self.add_both(rounding, make, bound);
-        // A row of several shards would be looked for in each; inputs of layers read it before.
+        // A row would be searched in each of several shards, and inputs of layers need it earlier.
         if self.layout.fuses && self.embedding.len() == 1 && !self.added.reads_rows() {
             self.embeds = self.one.pop().map(|embedding| (embedding, norm.clone()));
         }

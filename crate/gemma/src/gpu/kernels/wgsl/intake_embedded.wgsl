@@ -1,5 +1,5 @@
-// Each workgroup looks the token up and norms it for itself: x = E[token] · SCALE, h = rms(x) · w. The first workgroup
-// puts x into the stream.
+// Each workgroup looks up the token and normalises it itself: x = E[token] · SCALE, h = rms(x) · w. The first
+// workgroup writes x to the stream.
 fn prepare(local: u32, is_first: bool) {
     let at = min(tokens[0], M_ROWS - 1u) * M_UNITS;
     var squares = vec4<f32>();

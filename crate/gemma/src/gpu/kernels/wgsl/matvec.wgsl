@@ -1,5 +1,5 @@
-// y = W·x for one token: LANES invocations form RESULTS results together. `totals` and `place` are
-// written for the matrices at hand: side by side (queries, keys, values), or gelu(gate·x) · (up·x).
+// y = W·x for one token: LANES invocations compute RESULTS results together. `totals` and `place` are generated for
+// the matrices: concatenated (queries, keys, values), or gelu(gate·x) · (up·x).
 @group(0) @binding(2) var<uniform> progress: Step;
 
 @compute @workgroup_size(WORKGROUP)
