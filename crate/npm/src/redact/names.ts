@@ -60,6 +60,11 @@ function continued(passage: string): GenerateRequest | undefined {
   }
 }
 
+/** A small model that repeats itself would otherwise write until its window is full. */
+function mostIn(passage: string): number {
+  return Math.min(mostNames, Math.ceil(passage.length / 4))
+}
+
 /** Returns runs of up to four words whose first and last do not begin with a small letter. */
 function candidatesIn(text: string): string[] {
   const found = new Set<string>()
@@ -109,7 +114,7 @@ export class NameFinder {
     try {
       const hasTurns = this.#model.info?.supports?.multiturn !== false
       const asked = hasTurns
-        ? { system: instruction, prompt: passage, output: { schema: schemaOf(mostNames) } }
+        ? { system: instruction, prompt: passage, output: { schema: schemaOf(mostIn(passage)) } }
         : continued(passage)
       if (asked === undefined) return []
       const { output, outputError } = await this.#model.generate({ ...asked, config: { temperature: 0 } }, { signal })
