@@ -19,7 +19,7 @@ MS = {"domain": "com.microsoft"}
 
 
 class Graph:
-    """Nodes and weights on their way into a file."""
+    """Nodes and weights of a file being written."""
 
     def __init__(self):
         self.nodes, self.weights, self.random = [], [], np.random.default_rng(1)

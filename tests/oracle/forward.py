@@ -1,4 +1,4 @@
-"""Gemma 3 and EmbeddingGemma in NumPy, in f64, on dequantised weights: the judge of logits.
+"""Gemma 3 and EmbeddingGemma in NumPy, in f64, on dequantised weights: the reference for logits.
 
 Written from the formulas, with gguf's own reader and decoders, and sharing nothing with the Rust.
 """

@@ -31,7 +31,7 @@ class Reference:
         fields = gguf.GGUFReader(path).fields
         value = lambda key: fields[f"tokenizer.ggml.{key}"].contents()
         self.pieces, kinds = value("tokens"), value("token_type")
-        # Of a text that stands twice the later id counts.
+        # Of a text that occurs twice, the later ID counts.
         special = {text for text, kind in zip(self.pieces, kinds) if kind in CONTROL or text in MARKS}
         user = {text for text, kind in zip(self.pieces, kinds) if kind == USER_DEFINED} - special
         self.ids = {text: id for id, text in enumerate(self.pieces)}

@@ -1,4 +1,4 @@
-"""Gemma 3n and Gemma 4 in NumPy, in f64, on dequantised weights: the judge of logits.
+"""Gemma 3n and Gemma 4 in NumPy, in f64, on dequantised weights: the reference for logits.
 
 Written from the formulas, one whole sequence at a time, and sharing nothing with the Rust. `mistakes` are
 named departures from the formulas: a test proves that each of them is far from the record.
@@ -48,7 +48,7 @@ class Newer:
         return name in self.mistakes
 
     def sees(self, mistake):
-        """Whether the file has what a mistake is about."""
+        """Whether a mistake can affect the file."""
         has = lambda part: any(name.endswith(part) for name in self.weights)
         shares = self.own < self.count
         needs = {
@@ -150,7 +150,7 @@ class Newer:
         return mixed @ self.weights[f"{name}.attn_output"].T
 
     def inputs(self, tokens, x):
-        """Each layer's input of each token: [tokens, layers, part]."""
+        """Returns each layer's input for each token: [tokens, layers, part]."""
         count = len(tokens)
         rows = self.weights["per_layer_token_embd"][tokens]
         if self.wrong("rows by value and layer"):
@@ -275,7 +275,7 @@ class Newer:
         return self.cap * np.tanh(logits / self.cap) if self.cap else logits
 
 
-# Each departure, and which models can see it.
+# Each deliberate mistake, and the models that it affects.
 MISTAKES = {
     "queries scaled": "both", "values not normed": "both", "norms of one plus weight": "both",
     "first layer as source": "both", "source one too early": "both", "one base": "both", "bases swapped": "both",

@@ -1,4 +1,4 @@
-"""Records what `pkg-scripts/real` judges a real Gemma 3 270M by: `real.py MODEL.gguf goldens`.
+"""Records the reference results with which `pkg-scripts/real` compares a real Gemma 3 270M: `real.py MODEL.gguf goldens`.
 
 Token ids by Google's sentencepiece, on a model built from the file's vocabulary; logits, greedy ids and
 the text's mean surprise by NumPy in f64 (`forward.py`). No weight is in the record.
@@ -29,7 +29,7 @@ HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 
 
 def tokenizer(network):
-    """sentencepiece's own encoder over the pieces, scores and types of the file."""
+    """Returns sentencepiece's own encoder with the pieces, scores and types of the file."""
     model = proto.ModelProto()
     model.trainer_spec.model_type = proto.TrainerSpec.BPE
     model.trainer_spec.byte_fallback = True
@@ -38,14 +38,14 @@ def tokenizer(network):
     model.normalizer_spec.remove_extra_whitespaces = False
     fields = [network.field(f"tokenizer.ggml.{name}") for name in ("tokens", "scores", "token_type")]
     for piece, score, kind in zip(*fields):
-        # A GGUF has spaces in the pieces that a person may write, and sentencepiece its own mark.
+        # Some pieces of a GGUF contain spaces, for which sentencepiece has its own mark.
         piece = piece.replace(" ", "\u2581")
         model.pieces.add(piece=piece, score=score, type=kind)
     return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
 def surprise(network, ids):
-    """The mean of -ln p over all tokens but the first."""
+    """Returns the mean of -ln p over all tokens except the first."""
     hidden = network.hidden(np.array(ids))[:-1]
     head = network.weights.get("output.weight", network.weights["token_embd.weight"])
     total = 0.0
@@ -87,7 +87,7 @@ def main(path, folder):
     golden = {
         "sha256": digest,
         "every": EVERY,
-        # sentencepiece cannot tell its mark for a space from one that a person wrote.
+        # sentencepiece cannot distinguish its mark for a space from the same character in the text.
         "tokens": [
             {"text": text, "ids": encoder.encode(text)}
             for text in texts() + PROMPTS

@@ -1,4 +1,4 @@
-"""Records what llama.cpp and NumPy say about the tiny models: `record.py MODELS GOLDENS [NAME...]`."""
+"""Records the results of llama.cpp and NumPy for the tiny models: `record.py MODELS GOLDENS [NAME...]`."""
 
 import json
 import pathlib
@@ -20,7 +20,7 @@ STEPS = 16
 
 
 def fingerprint(data):
-    """FNV-1a, 64 bits: identifies whether a test's model is the one that was recorded."""
+    """FNV-1a with 64 bits, which shows whether a test's model is the recorded one."""
     state = 0xCBF29CE484222325
     for byte in data:
         state = ((state ^ byte) * 0x100000001B3) % 2**64
@@ -28,12 +28,12 @@ def fingerprint(data):
 
 
 def short(values):
-    """As many digits as f32 needs."""
+    """Rounds to the digits that f32 needs."""
     return [float(f"{value:.9g}") for value in values]
 
 
 def continuation(network, prompt):
-    """Greedy ids, and by how many standard deviations each beat the next best."""
+    """Returns the greedy IDs, and the margin of each over the next best in standard deviations."""
     ids, margins = list(prompt), []
     for _ in range(STEPS):
         logits = network.logits(ids)
@@ -55,12 +55,12 @@ def llama_logits(llama, prompt):
 
 
 def llama_reads(network):
-    """llama.cpp fixes most sizes of Gemma 3n, and reads no tiny one."""
+    """Whether llama.cpp can read the model: it fixes most sizes of Gemma 3n, so it cannot read a tiny one."""
     return llama_cpp is not None and network.arch != "gemma3n"
 
 
 def known_mistakes(path, network, prompt):
-    """How far each known mistake moves a logit, in standard deviations of the exact ones."""
+    """Returns how far each known mistake moves a logit, in standard deviations of the exact ones."""
     exact = network.logits(prompt)
     names = [name for name, where in MISTAKES.items() if where in ("both", network.arch)]
     moved = {name: np.abs(Newer(path, [name]).logits(prompt) - exact).max() / exact.std() for name in names if network.sees(name)}
@@ -81,7 +81,7 @@ def of_text_model(path, network, prompt):
     for _ in range(STEPS):
         llama_ids.append(int(np.argmax(llama_logits(llama, tokens))))
         tokens.append(llama_ids[-1])
-    # The same logits after a decode token by token would be the same numbers again.
+    # Decoding token by token would give the same logits again.
     return alone | {
         "llama": {
             "greedy": llama_ids,
@@ -107,19 +107,19 @@ def of_vector_model(path, network, prompt):
 
 
 def tokens(path):
-    """Token ids with control pieces as text and parsed, by the tiny vocabulary."""
+    """Returns token IDs by the tiny vocabulary, with control pieces as text and parsed."""
     llama = open_llama(path, vocab_only=True)
     ids = lambda text, special: llama.tokenize(text.encode(), add_bos=False, special=special)
     return [{"text": text, "ids": ids(text, False), "parsed": ids(text, True)} for text in texts()]
 
 
-# Where the half-precision scales of a block stand.
+# The offsets of the half-precision scales in a block.
 SCALES = {"F32": [], "F16": [0], "BF16": [], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2],
           "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
 
 
 def blocks():
-    """Two blocks of random bits of every encoding, with scales that are numbers, decoded by gguf."""
+    """Returns two blocks of random bits in every encoding, with finite scales, decoded by gguf."""
     chance = np.random.default_rng(5)
     for name, scales in SCALES.items():
         kind = gguf.GGMLQuantizationType[name]
@@ -139,7 +139,7 @@ def open_network(path):
 
 
 def adapted(path, adapter):
-    """The network with `scale · B · A` added to each matrix that the adapter names."""
+    """Returns the network with `scale · B · A` added to each matrix that the adapter names."""
     network, reader = open_network(path), gguf.GGUFReader(adapter)
     alpha = reader.fields["adapter.lora.alpha"].contents()
     values = {it.name: gguf.quants.dequantize(it.data, it.tensor_type).astype(np.float64) for it in reader.tensors}
@@ -157,7 +157,7 @@ def of_adapter(models, adapter):
     exact = network.logits(prompt)
     golden = {"model": adapter.stem, "fingerprint": fingerprint(adapter.read_bytes()), "prompt": prompt}
     golden |= {"logits": short(exact)}
-    # How far the logits are without the adapter: what a test that ignores it would see.
+    # The difference of the logits without the adapter, which a test that ignores it would report.
     plain = open_network(path).logits(prompt)
     golden |= {"mistakes": {"adapter ignored": round(float(np.abs(plain - exact).max() / exact.std()), 6)}}
     if llama_reads(network):

@@ -1,4 +1,4 @@
-"""Text networks with rows of pictures among their tokens, in NumPy, in f64: the judge of what a picture does to logits.
+"""Text networks with rows of pictures among their tokens, in NumPy, in f64: the reference for logits after pictures.
 
 `seeing.py MODELS GOLDENS` records the tiny models with rows of chance, one picture longer than a chunk and one short.
 `mistakes` are named departures from the formulas, recorded with how far each moves a logit.
@@ -15,7 +15,7 @@ from newer import Newer
 from record import fingerprint, short
 from vision import Random
 
-# Lengths of the pictures, and how many tokens stand before each and at the end.
+# The lengths of the pictures, and the number of tokens before each and at the end.
 SPANS = [40, 6]
 TEXT = [5, 3, 9]
 SEED = 25
@@ -30,7 +30,7 @@ MISTAKES = {
 
 
 class Seeing:
-    """What both networks take instead of their own: `self.rows` are put where a token is -1."""
+    """A mixin for both networks: `self.rows` replace the embeddings of tokens of -1."""
 
     def prepare(self, tokens, rows, spans):
         tokens = np.array(tokens)
@@ -47,7 +47,7 @@ class Seeing:
         return x
 
     def around(self, seen, distance, is_local, window):
-        """`seen` is what text sees."""
+        """`seen` contains the positions visible to text."""
         same = (self.picture[:, None] == self.picture[None, :]) & (self.picture >= 0)[:, None]
         if self.wrong("pictures see each other"):
             same = self.is_row[:, None] & self.is_row[None, :]
@@ -116,7 +116,7 @@ class Seeing4(Seeing, Newer):
 
 
 def chance(seed, count):
-    """Evenly from -1 to 1 with 24 bits, as the tests' own generator makes them."""
+    """Returns uniform numbers from -1 to 1 with 24 bits, like the tests' own generator."""
     random, mask = Random(seed), 2**64 - 1
     values = []
     for _ in range(count):
@@ -143,7 +143,7 @@ def main(models, goldens):
         vocabulary = len(kind(path).weights["token_embd.weight" if name == "period_2" else "token_embd"])
         ids = prompt(vocabulary)
         width = kind(path).width
-        # About as large as scaled embeddings are.
+        # About as large as scaled embeddings.
         rows = 4 * chance(SEED, sum(SPANS) * width).reshape(-1, width)
 
         def logits(mistakes=()):

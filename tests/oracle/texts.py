@@ -1,4 +1,4 @@
-"""Texts that tokenizers are judged by."""
+"""Texts for comparing tokenizers."""
 
 import random
 
@@ -14,7 +14,7 @@ TEXTS = [
 
 
 def texts(more=()):
-    """The fixed ones, and some thrown together of these and `more`, always the same."""
+    """Returns the fixed texts, and reproducible combinations of them with `more`."""
     chance = random.Random(5)
     parts = ["the", "weather", " ", "  ", "\n", "\n\n", "\t", "▁", "<b>", "</b>", "<eos>", "ß", "語", "😀",
              "12", "capital", "of", "<start_of_turn>", "France", "hello", ".", "<", ">", "prints ", "x", *more]

@@ -1,4 +1,4 @@
-"""Holds llama.cpp's greedy answers against the engine's own, for the tiny model.
+"""Compares llama.cpp's greedy answers with the engine's own, for the tiny model.
 
     hybridge-tiny answers crate/npm/tiny/tiny.gguf > answers.jsonl
     python tiny_answers.py crate/npm/tiny/tiny.gguf answers.jsonl

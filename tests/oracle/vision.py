@@ -1,4 +1,4 @@
-"""Vision towers in NumPy, in f64, on dequantised weights, and Pillow's resizing: the judges of pictures.
+"""Vision towers in NumPy, in f64, on dequantised weights, and Pillow's resizing: the references for pictures.
 
 `vision.py record MODELS GOLDENS` records what they say about the tiny towers, `vision.py resize GOLDENS` the
 fingerprints of resized pictures. `mistakes` are named departures from the formulas; each is recorded with how far
@@ -230,7 +230,7 @@ def record(models, goldens):
 
 
 class Random:
-    """SplitMix64, as the tests' own."""
+    """SplitMix64, like the tests' own."""
 
     def __init__(self, seed):
         self.state = seed
