@@ -4,16 +4,19 @@
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { arch, cpus, platform, release } from 'node:os'
 import { join, resolve } from 'node:path'
 import { chart } from './chart.mjs'
 import { inBrowser } from './browser.mjs'
 import { natively } from './native.mjs'
 import { exported } from './onnx.mjs'
 import { peersOf } from './peers.mjs'
+import { reportOf } from './report.mjs'
 import { roundingLoss } from './rounding.mjs'
 import { table } from './table.mjs'
 
 const help = `bench [--native | --browser] [--shape NAME] [--device gpu|cpu] [--peers [--onnx DIR]] [--json]
+      [--report FILE]
 
   --native             the kernels through Vulkan or Metal; otherwise --browser, the built package in headless Chromium
   --shape NAME         a synthetic model of these sizes (mini; 270m, 1b; natively also 4b, 3n-e2b,
@@ -31,6 +34,7 @@ const help = `bench [--native | --browser] [--shape NAME] [--device gpu|cpu] [--
                        onnx/model_q4.onnx or the like;
                        bench/random_onnx.py writes one
   --json               ends with one line of JSON
+  --report FILE        writes adapter, kernels, counts and ratios to send with an issue
 `
 
 const shapes = ['mini', '270m', '1b', '4b', '3n-e2b', '4-e2b', '4-e4b']
@@ -55,6 +59,7 @@ function parse(words) {
     tokens: 16,
     patience: 300,
     onnx: undefined,
+    report: undefined,
   }
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, '')
@@ -107,5 +112,13 @@ else {
   const drawing = join(folder, `${plan.native ? 'native' : 'browser'}-${plan.device}-${plan.shape}.svg`)
   writeFileSync(drawing, chart(report))
   console.log(`drawn in ${drawing}`)
+  if (plan.report !== undefined) {
+    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, system: `${platform()} ${release()} ${arch()}` }
+    writeFileSync(
+      plan.report,
+      `${JSON.stringify(reportOf(plan, report, machine, new Date().toISOString()), null, 2)}\n`,
+    )
+    console.log(`reported in ${plan.report}`)
+  }
   if (plan.json) console.log(JSON.stringify(report))
 }
