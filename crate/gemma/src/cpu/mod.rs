@@ -21,6 +21,7 @@ mod pack;
 mod pass;
 mod pause;
 mod product;
+mod seen;
 mod synthetic;
 mod vector;
 mod vision;

@@ -2,11 +2,10 @@
 
 use hybridge_core::{Error, Result, Status};
 
-use super::attention::Attend;
 use super::inputs::{Inputs, Precision};
-use super::lanes::run;
 use super::matrix::Matrix;
 use super::pause::Pause;
+use super::seen::Seen;
 use crate::gguf::Gguf;
 use crate::vision::tower::{Arithmetic, Heads, Tower};
 use crate::vision::{PictureEncoder, VisionModel};
@@ -26,6 +25,7 @@ struct Packed;
 
 impl Arithmetic for Packed {
     type Matrix = Matrix;
+    type Seen = Seen;
 
     async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Matrix> {
         Matrix::read(gguf, tensor).await
@@ -44,33 +44,15 @@ impl Arithmetic for Packed {
         matrix.times(&inputs, Precision::Exact, out);
     }
 
-    /// Queries of one head are attended together, so that they share its keys and values.
-    fn attend(queries: &[f32], keys: &[f32], values: &[f32], heads: Heads, out: &mut [f32]) {
-        let width = heads.count * heads.dim;
-        let tokens = queries.len() / width.max(1);
-        let mut by_head = vec![0.0; queries.len()];
-        exchange(queries, &mut by_head, tokens, heads.count, heads.dim);
-        let mut mixed = vec![0.0; queries.len()];
-        run(Attend {
-            queries: &by_head,
-            stretches: [(keys, values), (&[], &[])],
-            head_dim: heads.dim,
-            group: tokens,
-            width,
-            scores: &mut Vec::new(),
-            out: &mut mixed,
-        });
-        exchange(&mixed, out, heads.count, tokens, heads.dim);
+    fn room(patches: usize, heads: Heads) -> Result<Seen> {
+        Seen::new(patches, heads)
     }
-}
 
-/// \[outer, inner, dim\] in, \[inner, outer, dim\] out.
-fn exchange(from: &[f32], to: &mut [f32], outer: usize, inner: usize, dim: usize) {
-    for (index, to) in to.chunks_exact_mut(dim.max(1)).enumerate() {
-        let (second, first) = (index / outer.max(1), index % outer.max(1));
-        let start = (first * inner + second) * dim;
-        if let Some(from) = from.get(start..start + dim) {
-            to.copy_from_slice(from);
-        }
+    fn put(seen: &mut Seen, first: usize, keys: &[f32], values: &[f32]) {
+        seen.put(first, keys, values);
+    }
+
+    fn attend(queries: &[f32], seen: &Seen, out: &mut [f32]) {
+        seen.attend(queries, out);
     }
 }

@@ -22,8 +22,16 @@ pub async fn load_tower(model: &VisionModel, pause: Pause) -> Result<Box<dyn Pic
 #[derive(Debug)]
 struct Plain;
 
+/// Keys and values as they are. \[patches, width\] each.
+struct Seen {
+    heads: Heads,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
 impl Arithmetic for Plain {
     type Matrix = Matrix;
+    type Seen = Seen;
 
     async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Matrix> {
         Matrix::read(gguf, tensor).await
@@ -41,7 +49,20 @@ impl Arithmetic for Plain {
         }
     }
 
-    fn attend(queries: &[f32], keys: &[f32], values: &[f32], heads: Heads, out: &mut [f32]) {
+    fn room(patches: usize, heads: Heads) -> Result<Seen> {
+        let store = vec![0.0; patches * heads.count * heads.dim];
+        Ok(Seen { heads, keys: store.clone(), values: store })
+    }
+
+    fn put(seen: &mut Seen, first: usize, keys: &[f32], values: &[f32]) {
+        let start = first * seen.heads.count * seen.heads.dim;
+        for (store, values) in [(&mut seen.keys, keys), (&mut seen.values, values)] {
+            store.iter_mut().skip(start).zip(values).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    fn attend(queries: &[f32], seen: &Seen, out: &mut [f32]) {
+        let Seen { heads, keys, values } = seen;
         let width = heads.count * heads.dim;
         for (query, out) in queries.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
             let each = query.chunks_exact(heads.dim).zip(out.chunks_exact_mut(heads.dim));

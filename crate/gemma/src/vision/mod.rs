@@ -17,8 +17,9 @@ mod config;
 mod gallery;
 mod norm;
 mod picture;
+pub(crate) mod pooling;
 mod resize;
-mod tensors;
+pub(crate) mod tensors;
 pub(crate) mod tower;
 
 use std::fmt;

@@ -2,22 +2,22 @@
 
 /// `(x − mean) / deviation · weight + bias`, or `x / root mean square · weight`.
 #[derive(Clone, Debug)]
-pub(super) struct Norm {
+pub(crate) struct Norm {
     /// With a mean to subtract.
-    pub(super) is_centred: bool,
-    pub(super) weight: Option<Vec<f32>>,
-    pub(super) bias: Option<Vec<f32>>,
-    pub(super) epsilon: f32,
+    pub(crate) is_centred: bool,
+    pub(crate) weight: Option<Vec<f32>>,
+    pub(crate) bias: Option<Vec<f32>>,
+    pub(crate) epsilon: f32,
 }
 
 impl Norm {
     /// The root mean square alone.
-    pub(super) fn plain(epsilon: f32) -> Self {
+    pub(crate) fn plain(epsilon: f32) -> Self {
         Self { is_centred: false, weight: None, bias: None, epsilon }
     }
 
     /// Norms vectors in place, each of `width` values.
-    pub(super) fn apply(&self, x: &mut [f32], width: usize) {
+    pub(crate) fn apply(&self, x: &mut [f32], width: usize) {
         for x in x.chunks_exact_mut(width.max(1)) {
             self.one(x);
         }

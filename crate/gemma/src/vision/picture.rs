@@ -129,13 +129,13 @@ impl Prepared {
     }
 
     /// Patches in a row and in a column.
-    pub(super) fn grid(&self, config: &VisionConfig) -> (usize, usize) {
+    pub(crate) fn grid(&self, config: &VisionConfig) -> (usize, usize) {
         (self.picture.width / config.patch, self.picture.height / config.patch)
     }
 
     /// The pixels of one patch, channel by channel, as the tower reads them.
     /// \[3, patch, patch\]
-    pub(super) fn patch(&self, index: usize, config: &VisionConfig, to: &mut Vec<f32>) {
+    pub(crate) fn patch(&self, index: usize, config: &VisionConfig, to: &mut Vec<f32>) {
         let (columns, side) = (self.grid(config).0.max(1), config.patch);
         let (left, top) = (index % columns * side, index / columns * side);
         let is_signed = config.projector == Projector::Gemma4;

@@ -14,8 +14,8 @@ use crate::weights::{Tensor, missing_tensor};
 pub struct VisionModel {
     /// The tower's sizes.
     pub config: VisionConfig,
-    pub(super) gguf: Rc<Gguf>,
-    pub(super) tensors: TowerTensors,
+    pub(crate) gguf: Rc<Gguf>,
+    pub(crate) tensors: TowerTensors,
 }
 
 impl VisionModel {
@@ -40,54 +40,54 @@ impl VisionModel {
 
 /// `clamp(W · clamp(x) + b)`, where bias and clamps are optional.
 #[derive(Clone, Debug)]
-pub(super) struct LinearTensors {
-    pub(super) weight: Tensor,
-    pub(super) bias: Option<Tensor>,
+pub(crate) struct LinearTensors {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Option<Tensor>,
     /// Lowest and highest input, lowest and highest output.
-    pub(super) clamp: Option<[Tensor; 4]>,
+    pub(crate) clamp: Option<[Tensor; 4]>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct NormTensors {
-    pub(super) weight: Tensor,
-    pub(super) bias: Option<Tensor>,
+pub(crate) struct NormTensors {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Option<Tensor>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct TowerLayerTensors {
-    pub(super) attention_norm: NormTensors,
-    pub(super) query: LinearTensors,
-    pub(super) key: LinearTensors,
-    pub(super) value: LinearTensors,
-    pub(super) output: LinearTensors,
+pub(crate) struct TowerLayerTensors {
+    pub(crate) attention_norm: NormTensors,
+    pub(crate) query: LinearTensors,
+    pub(crate) key: LinearTensors,
+    pub(crate) value: LinearTensors,
+    pub(crate) output: LinearTensors,
     /// On each head of queries and of keys. \[`head_dim`\]
-    pub(super) head_norms: Option<[NormTensors; 2]>,
-    pub(super) after_attention: Option<NormTensors>,
-    pub(super) ffn_norm: NormTensors,
-    pub(super) gate: Option<LinearTensors>,
-    pub(super) up: LinearTensors,
-    pub(super) down: LinearTensors,
-    pub(super) after_ffn: Option<NormTensors>,
+    pub(crate) head_norms: Option<[NormTensors; 2]>,
+    pub(crate) after_attention: Option<NormTensors>,
+    pub(crate) ffn_norm: NormTensors,
+    pub(crate) gate: Option<LinearTensors>,
+    pub(crate) up: LinearTensors,
+    pub(crate) down: LinearTensors,
+    pub(crate) after_ffn: Option<NormTensors>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct TowerTensors {
+pub(crate) struct TowerTensors {
     /// \[width, 3 · patch²\]
-    pub(super) patch: LinearTensors,
+    pub(crate) patch: LinearTensors,
     /// One row for each place, or for each column and then for each row of patches.
-    pub(super) positions: Tensor,
+    pub(crate) positions: Tensor,
     /// On pixels, on patches and on their sum with positions; without a tower only.
-    pub(super) patch_norms: Option<[NormTensors; 3]>,
-    pub(super) layers: Vec<TowerLayerTensors>,
+    pub(crate) patch_norms: Option<[NormTensors; 3]>,
+    pub(crate) layers: Vec<TowerLayerTensors>,
     /// After the last layer.
-    pub(super) last_norm: Option<NormTensors>,
+    pub(crate) last_norm: Option<NormTensors>,
     /// What pooled values are moved and scaled by. \[width\]
-    pub(super) standard: Option<[Tensor; 2]>,
+    pub(crate) standard: Option<[Tensor; 2]>,
     /// On pooled values. \[width\]
-    pub(super) projection_norm: Option<NormTensors>,
+    pub(crate) projection_norm: Option<NormTensors>,
     /// \[outputs, width\], or the transpose.
-    pub(super) projection: Tensor,
-    pub(super) is_transposed: bool,
+    pub(crate) projection: Tensor,
+    pub(crate) is_transposed: bool,
 }
 
 struct Finder<'a> {

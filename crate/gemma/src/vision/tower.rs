@@ -8,6 +8,7 @@ use hybridge_core::{Error, Result};
 use super::config::{Projector, VisionConfig};
 use super::norm::Norm;
 use super::picture::Prepared;
+use super::pooling::Pooling;
 use super::tensors::{LinearTensors, NormTensors, TowerLayerTensors, VisionModel};
 use super::{PictureEncoder, PictureRows};
 use crate::cpu::Pause;
@@ -19,13 +20,15 @@ const SLAB: usize = 32;
 /// The number of patches whose attention is computed before a pause.
 const QUERIES: usize = 8;
 /// Of the angles along each axis.
-const ROPE_BASE: f64 = 100.0;
+pub(crate) const ROPE_BASE: f64 = 100.0;
 /// Of Gemma 4's norms without a tower.
-const UNIFIED_EPSILON: f32 = 1e-5;
+pub(crate) const UNIFIED_EPSILON: f32 = 1e-5;
 
 /// Products and attention, which take most of the time.
 pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     type Matrix: std::fmt::Debug;
+    /// Keys and values of all patches, as attention reads them.
+    type Seen;
 
     /// Reads a matrix.
     async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self::Matrix>;
@@ -36,8 +39,14 @@ pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     /// W·x for each vector. \[vectors, columns\] in, \[vectors, rows\] out.
     fn times(matrix: &Self::Matrix, x: &[f32], out: &mut [f32]);
 
-    /// softmax(q·k) v of every query over all keys. \[queries, width\] out.
-    fn attend(queries: &[f32], keys: &[f32], values: &[f32], heads: Heads, out: &mut [f32]);
+    /// Room for keys and values of so many patches.
+    fn room(patches: usize, heads: Heads) -> Result<Self::Seen>;
+
+    /// Puts those of some patches, from the one on that is named. \[patches, width\] each.
+    fn put(seen: &mut Self::Seen, first: usize, keys: &[f32], values: &[f32]);
+
+    /// softmax(q·k) v of every query over all keys. \[queries, width\] in and out.
+    fn attend(queries: &[f32], seen: &Self::Seen, out: &mut [f32]);
 }
 
 /// The division of a vector into heads.
@@ -56,9 +65,7 @@ pub(crate) struct Tower<A: Arithmetic> {
     positions: Tensor,
     patch_norms: Option<[Norm; 3]>,
     layers: Vec<Layer<A>>,
-    last_norm: Option<Norm>,
-    standard: Option<[Vec<f32>; 2]>,
-    projection_norm: Norm,
+    pooling: Pooling,
     projection: A::Matrix,
     pause: Paused,
 }
@@ -108,12 +115,6 @@ impl<A: Arithmetic> Tower<A> {
         for layer in &tensors.layers {
             layers.push(Layer::load(gguf, layer, config).await?);
         }
-        let norm = |it: Option<NormTensors>| async move {
-            match it {
-                Some(it) => Ok::<_, Error>(Some(read_norm(gguf, &it, epsilon).await?)),
-                None => Ok(None),
-            }
-        };
         let patch_norms = match &tensors.patch_norms {
             Some([a, b, c]) => Some([
                 read_norm(gguf, a, epsilon).await?,
@@ -127,14 +128,7 @@ impl<A: Arithmetic> Tower<A> {
             positions: tensors.positions.clone(),
             patch_norms,
             layers,
-            last_norm: norm(tensors.last_norm.clone()).await?,
-            standard: match &tensors.standard {
-                Some([bias, scale]) => Some([bias.values(gguf).await?, scale.values(gguf).await?]),
-                None => None,
-            },
-            projection_norm: norm(tensors.projection_norm.clone())
-                .await?
-                .unwrap_or(Norm::plain(config.epsilon)),
+            pooling: Pooling::load(gguf, config, tensors).await?,
             projection: if tensors.is_transposed {
                 let values = tensors.projection.values(gguf).await?;
                 let (rows, columns) = (tensors.projection.columns, tensors.projection.rows);
@@ -155,24 +149,14 @@ impl<A: Arithmetic> Tower<A> {
         for (done, layer) in self.layers.iter().enumerate() {
             self.layer(layer, &mut x, columns, done, report).await?;
         }
-        if let Some(norm) = &self.last_norm {
-            norm.apply(&mut x, width);
-        }
-        let mut pooled = pool(&x, width, (columns, rows), self.config.pool);
-        if self.config.projector == Projector::Gemma4 {
-            #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-            let scale = (width as f32).sqrt();
-            pooled.iter_mut().for_each(|value| *value *= scale);
-        }
-        if let Some([bias, scale]) = &self.standard {
-            for row in pooled.chunks_exact_mut(width) {
-                let factors = bias.iter().zip(scale);
-                row.iter_mut().zip(factors).for_each(|(x, (bias, scale))| *x = (*x - bias) * scale);
-            }
-        }
-        self.projection_norm.apply(&mut pooled, width);
+        self.pause.0().await;
+        let pooled = self.pooling.apply(&self.config, &mut x, (columns, rows));
         let mut values = vec![0.0; pooled.len() / width * self.config.outputs];
-        A::times(&self.projection, &pooled, &mut values);
+        let slabs = values.chunks_mut(SLAB * self.config.outputs);
+        for (pooled, values) in pooled.chunks(SLAB * width).zip(slabs) {
+            self.pause.0().await;
+            A::times(&self.projection, pooled, values);
+        }
         if values.iter().any(|value| !value.is_finite()) {
             return Err(damaged("mm.input_projection.weight"));
         }
@@ -184,7 +168,7 @@ impl<A: Arithmetic> Tower<A> {
     async fn embed(&self, picture: &Prepared) -> Result<Vec<f32>> {
         let (columns, rows) = picture.grid(&self.config);
         let (width, pixels) = (self.config.width, self.config.pixels());
-        let places = Places::read(self, columns, rows).await?;
+        let places = Places::read(&self.config, &self.gguf, &self.positions, columns, rows).await?;
         let mut x = vec![0.0; columns * rows * width];
         let mut patches = Vec::new();
         for (slab, x) in x.chunks_mut(SLAB * width).enumerate() {
@@ -221,18 +205,20 @@ impl<A: Arithmetic> Tower<A> {
     ) -> Result<()> {
         let width = self.config.width;
         let heads = Heads { count: self.config.heads, dim: self.config.head_dim() };
-        let (mut keys, mut values) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let parts = keys.chunks_mut(SLAB * width).zip(values.chunks_mut(SLAB * width));
-        for (slab, (x, (keys, values))) in x.chunks(SLAB * width).zip(parts).enumerate() {
+        let mut seen = A::room(x.len() / width.max(1), heads)?;
+        for (slab, x) in x.chunks(SLAB * width).enumerate() {
+            let (mut keys, mut values) = (vec![0.0; x.len()], vec![0.0; x.len()]);
             let mut normed = x.to_vec();
             layer.attention_norm.apply(&mut normed, width);
-            layer.key.times(&mut normed.clone(), keys);
-            layer.value.times(&mut normed, values);
+            layer.key.times(&mut normed.clone(), &mut keys);
+            self.pause.0().await;
+            layer.value.times(&mut normed, &mut values);
             if let Some([_, norm]) = &layer.head_norms {
-                norm.apply(keys, heads.dim);
-                turn(keys, heads, slab * SLAB, columns);
-                Norm::plain(self.config.epsilon).apply(values, heads.dim);
+                norm.apply(&mut keys, heads.dim);
+                turn(&mut keys, heads, slab * SLAB, columns);
+                Norm::plain(self.config.epsilon).apply(&mut values, heads.dim);
             }
+            A::put(&mut seen, slab * SLAB, &keys, &values);
             self.pause.0().await;
         }
         let slabs = x.len().div_ceil(SLAB * width);
@@ -258,14 +244,14 @@ impl<A: Arithmetic> Tower<A> {
             self.pause.0().await;
             let size = QUERIES * width;
             for (queries, mixed) in queries.chunks(size).zip(mixed.chunks_mut(size)) {
-                A::attend(queries, &keys, &values, heads, mixed);
+                A::attend(queries, &seen, mixed);
                 self.pause.0().await;
             }
             let mut out = vec![0.0; x.len()];
             layer.output.times(&mut mixed, &mut out);
             add_normed(x, out, layer.after_attention.as_ref(), width);
             self.pause.0().await;
-            let out = layer.feed_forward(x, width);
+            let out = layer.feed_forward(x, width, &self.pause).await;
             add_normed(x, out, layer.after_ffn.as_ref(), width);
             self.pause.0().await;
             #[expect(clippy::cast_precision_loss, reason = "a share of the work")]
@@ -321,12 +307,13 @@ impl<A: Arithmetic> Layer<A> {
         })
     }
 
-    fn feed_forward(&self, x: &[f32], width: usize) -> Vec<f32> {
+    async fn feed_forward(&self, x: &[f32], width: usize, pause: &Paused) -> Vec<f32> {
         let mut normed = x.to_vec();
         self.ffn_norm.apply(&mut normed, width);
         let tokens = x.len() / width.max(1);
         let mut hidden = vec![0.0; tokens * self.up.rows];
         self.up.times(&mut normed.clone(), &mut hidden);
+        pause.0().await;
         match &self.gate {
             Some(gate) => {
                 let mut gates = vec![0.0; hidden.len()];
@@ -335,6 +322,7 @@ impl<A: Arithmetic> Layer<A> {
             }
             None => hidden.iter_mut().for_each(|up| *up = gelu(*up)),
         }
+        pause.0().await;
         let mut out = vec![0.0; x.len()];
         self.down.times(&mut hidden, &mut out);
         out
@@ -375,7 +363,7 @@ impl<A: Arithmetic> Linear<A> {
 }
 
 /// The position embeddings that one picture needs.
-struct Places {
+pub(crate) struct Places {
     width: usize,
     columns: usize,
     /// One for each patch, or one for each column of patches.
@@ -385,10 +373,16 @@ struct Places {
 }
 
 impl Places {
-    async fn read<A: Arithmetic>(tower: &Tower<A>, columns: usize, rows: usize) -> Result<Self> {
-        let (table, width) = (&tower.positions, tower.config.width);
-        if tower.config.side.is_some() {
-            let across = table.values(&tower.gguf).await?;
+    pub(crate) async fn read(
+        config: &VisionConfig,
+        gguf: &Gguf,
+        table: &Tensor,
+        columns: usize,
+        rows: usize,
+    ) -> Result<Self> {
+        let width = config.width;
+        if config.side.is_some() {
+            let across = table.values(gguf).await?;
             return Ok(Self { width, columns, across, down: None });
         }
         let places = table.rows / 2;
@@ -398,17 +392,13 @@ impl Places {
             );
             return Err(Error::invalid(message).with_code("PICTURE_INVALID"));
         }
-        let part = |rows: Range<usize>| {
-            let part = table.part(rows);
-            let gguf = Rc::clone(&tower.gguf);
-            async move { part.values(&gguf).await }
-        };
+        let part = async |rows: Range<usize>| table.part(rows).values(gguf).await;
         let across = part(0..columns).await?;
         let down = part(places..places + rows).await?;
         Ok(Self { width, columns, across, down: Some(down) })
     }
 
-    fn add(&self, index: usize, x: &mut [f32]) {
+    pub(crate) fn add(&self, index: usize, x: &mut [f32]) {
         let (column, row) = (index % self.columns.max(1), index / self.columns.max(1));
         let (across, down) = match &self.down {
             Some(down) => ((&self.across, column), Some((down, row))),
@@ -421,7 +411,7 @@ impl Places {
     }
 }
 
-async fn read_norm(gguf: &Gguf, from: &NormTensors, epsilon: f32) -> Result<Norm> {
+pub(crate) async fn read_norm(gguf: &Gguf, from: &NormTensors, epsilon: f32) -> Result<Norm> {
     Ok(Norm {
         is_centred: from.bias.is_some(),
         weight: Some(from.weight.values(gguf).await?),
@@ -434,7 +424,7 @@ async fn read_norm(gguf: &Gguf, from: &NormTensors, epsilon: f32) -> Result<Norm
 }
 
 /// Limits may be infinite, and must be in order.
-async fn read_clamp(gguf: &Gguf, tensors: &[Tensor; 4]) -> Result<[f32; 4]> {
+pub(crate) async fn read_clamp(gguf: &Gguf, tensors: &[Tensor; 4]) -> Result<[f32; 4]> {
     let mut clamp = [0.0; 4];
     for (limit, tensor) in clamp.iter_mut().zip(tensors) {
         let bytes = tensor.read(gguf, 0..1).await?;
@@ -482,29 +472,6 @@ fn add_normed(x: &mut [f32], mut out: Vec<f32>, norm: Option<&Norm>, width: usiz
         norm.apply(&mut out, width);
     }
     x.iter_mut().zip(out).for_each(|(x, out)| *x += out);
-}
-
-/// The mean of each square of patches.
-#[expect(clippy::cast_precision_loss, reason = "a handful of patches")]
-fn pool(x: &[f32], width: usize, (columns, rows): (usize, usize), side: usize) -> Vec<f32> {
-    if side == 1 {
-        return x.to_vec();
-    }
-    let share = 1.0 / (side * side) as f32;
-    let mut pooled = Vec::with_capacity(x.len() / (side * side));
-    for top in (0..rows).step_by(side) {
-        for left in (0..columns).step_by(side) {
-            let mut sums = vec![0.0_f32; width];
-            for patch in
-                (top..top + side).flat_map(|y| (left..left + side).map(move |x| y * columns + x))
-            {
-                let values = x.iter().skip(patch * width);
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-            }
-            pooled.extend(sums.iter().map(|sum| sum * share));
-        }
-    }
-    pooled
 }
 
 /// ½x·(1 + tanh(√(2/π)·(x + 0.044715x³)))

@@ -1,0 +1,60 @@
+/**
+ * How long a picture takes through Gemma 3's tower in WebAssembly, in the engine's file for CPUs: seconds a layer, the
+ * longest stretch without a pause, and the heap. `node bench/tower.mjs TOWER MODEL`: files by the examples `tower` and
+ * `tiny`.
+ */
+
+import { openAsBlob, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const engine = await import(join(root, 'crate/npm/wasm/cpu/hybridge_cpu.js'))
+const { memory } = engine.initSync({ module: readFileSync(join(root, 'crate/npm/wasm/cpu/hybridge_cpu_bg.wasm')) })
+const [tower, text] = process.argv.slice(2)
+const side = 896
+/** Of a layer: products of 4,096 patches with 15.2 million weights, and their attention. */
+const operations = 2 * 4096 * 15.2e6 + 4 * 4096 * 4096 * 1152
+
+const options = { contextWindow: 512, device: 'cpu', precision: 'exact', kind: 'generator' }
+const mmproj = await openAsBlob(tower)
+const model = await engine.Model.load([await openAsBlob(text)], [mmproj], JSON.stringify(options), () => {})
+const picture = model.picture(side, side)
+picture.rows(Uint8Array.from({ length: 4 * side * side }, (_, at) => (at * 2654435761) >>> 24))
+const message = { role: 'user', content: [{ media: { url: 'data:,' } }, { text: 'Describe it' }] }
+const before = memory.buffer.byteLength
+
+/** The longest time between two turns of the event loop. */
+let longest = 0
+let last = performance.now()
+const { port1, port2 } = new MessageChannel()
+port1.onmessage = () => {
+  longest = Math.max(longest, performance.now() - last)
+  last = performance.now()
+  port2.postMessage(0)
+}
+
+let first
+const generation = model.start(JSON.stringify({ messages: [message] }), [picture], 1, (share) => {
+  if (first === undefined) {
+    first = { share, at: performance.now() }
+    longest = 0
+    port2.postMessage(0)
+  }
+  last = first.at > last ? first.at : last
+  if (share === 1) first.seconds = (performance.now() - first.at) / 1e3
+})
+await generation.next()
+port1.close()
+const layers = Number(process.env.LAYERS ?? 1)
+const each = first.seconds / layers
+console.log(
+  JSON.stringify({
+    secondsALayer: each,
+    gflops: operations / each / 1e9,
+    longestStretchMs: longest,
+    towerBytes: mmproj.size,
+    heapBytes: memory.buffer.byteLength,
+    heapAboveWeights: memory.buffer.byteLength - before - mmproj.size,
+  }),
+)
+process.exit()
