@@ -45,15 +45,13 @@ pub(crate) async fn open(
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
-    // Only the CPU implementation reads pictures.
-    let wish = if vision.is_some() { Wish::Cpu } else { options.device };
-    let speed = match wish {
+    let speed = match options.device {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
             Some(whole(bench::estimate(model, options.precision.into(), &milliseconds)?))
         }
         _ => None,
     };
-    let chosen = place(wish, &machine.facts, speed)?;
+    let chosen = place(options.device, &machine.facts, speed)?;
     let gpu_is_wrong = machine.facts.is_right == Some(false);
     let (mut backend, choice, gpu) = match (chosen, machine.device) {
         (Place::Gpu, Some(gpu)) => {

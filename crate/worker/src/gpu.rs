@@ -9,9 +9,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[cfg(not(feature = "gpu"))]
-pub(crate) use absent::{OpenGpu, look, report};
+pub(crate) use absent::{OpenGpu, look, report, tower_loader};
 #[cfg(feature = "gpu")]
-pub(crate) use present::{OpenGpu, look, report};
+pub(crate) use present::{OpenGpu, look, report, tower_loader};
 
 use crate::boundary::thrown;
 

@@ -8,13 +8,12 @@ use hybridge_core::device::{Place, Wish};
 use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
 use hybridge_gemma::adapter::Adapter;
-use hybridge_gemma::cpu::load_tower;
 use hybridge_gemma::embed::{Task, embed};
-use hybridge_gemma::generate::Session;
 use hybridge_gemma::generate::sees_nothing;
+use hybridge_gemma::generate::{Progress, Session};
 use hybridge_gemma::source::Source;
 use hybridge_gemma::template::{Form, render_with};
-use hybridge_gemma::vision::{Budget, Gallery, LoadTower, VisionModel, attach};
+use hybridge_gemma::vision::{Budget, Gallery, VisionModel, attach};
 use hybridge_gemma::{TextEmbedder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
 use serde::{Deserialize, Serialize};
@@ -24,8 +23,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::backend::{self, Backend};
 use crate::boundary::{count, number, parse, thrown, told};
 use crate::generation::{Generation, Shared};
-use crate::gpu::OpenGpu;
-use crate::pace::pace;
+use crate::gpu::{OpenGpu, tower_loader};
 use crate::picture::{Picture, Sight};
 use crate::platform::{BlobSource, turn};
 use crate::watched::{Meter, Report};
@@ -244,14 +242,16 @@ impl Model {
     }
 
     /// Starts an answer; nothing runs before it is pulled. `pictures` belong to the request's media
-    /// parts, in order. `seed` is used if the request has none.
+    /// parts, in order. `seed` is used if the request has none. `report` is called with the finished
+    /// share of the work on each picture, from 0 to 1.
     pub fn start(
         &self,
         request: &str,
         pictures: Vec<Picture>,
         seed: f64,
+        report: Option<Function>,
     ) -> Result<Generation, JsValue> {
-        self.begin(request, pictures, count(seed)).map_err(|error| thrown(&error))
+        self.begin(request, pictures, count(seed), report).map_err(|error| thrown(&error))
     }
 
     /// Embeds one text as a vector of length 1; `task` is JSON.
@@ -304,7 +304,7 @@ impl Model {
             Backend::Generator(pass) => {
                 let mut session = Session::new(pass, Some(tokenizer.clone()));
                 if let Some(vision) = vision {
-                    let load: LoadTower = Box::new(|vision| Box::pin(load_tower(vision, pace())));
+                    let load = tower_loader(opened.gpu.as_ref());
                     session = session.with_gallery(Gallery::new(vision, budget, load));
                 }
                 Runner::Generator(Shared::new(session))
@@ -327,17 +327,29 @@ impl Model {
         Picture::new((side(width), side(height)), sight)
     }
 
-    fn begin(&self, request: &str, pictures: Vec<Picture>, seed: u64) -> Result<Generation> {
+    fn begin(
+        &self,
+        request: &str,
+        pictures: Vec<Picture>,
+        seed: u64,
+        report: Option<Function>,
+    ) -> Result<Generation> {
         let Runner::Generator(session) = &self.runner else {
             return Err(Error::invalid("an embedding model does not generate text"));
         };
         let request = Request::parse(request)?;
         let pictures = pictures.into_iter().map(Picture::finish).collect::<Result<Vec<_>>>()?;
-        let (prompt, options) = session.with(|session| {
+        let (prompt, mut options) = session.with(|session| {
             let shown = pictures.into_iter().map(|picture| session.show_prepared(picture));
             let shown = shown.collect::<Result<Vec<_>>>()?;
             Ok((session.prompt_with(&request, shown)?, session.options(&request, seed)?))
         })?;
+        options.progress = report.map(|report| {
+            Progress::new(move |share| {
+                // A listener that throws is the listener's own trouble.
+                let _ = report.call1(&JsValue::NULL, &f64::from(share).into());
+            })
+        });
         Ok(Generation::new(session.clone(), prompt, options))
     }
 

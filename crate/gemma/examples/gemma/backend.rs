@@ -1,8 +1,9 @@
 //! Loads a model into the requested forward pass.
 
 use hybridge_core::Result;
-use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision};
-use hybridge_gemma::scalar::{Scalar, ScalarEmbedder};
+use hybridge_gemma::cpu::{self, Cpu, CpuEmbedder, Precision, brief};
+use hybridge_gemma::scalar::{self, Scalar, ScalarEmbedder};
+use hybridge_gemma::vision::{PictureEncoder, VisionModel};
 use hybridge_gemma::{Model, Pass, TextEmbedder};
 
 use crate::args::Backend;
@@ -33,6 +34,18 @@ pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn T
     }
 }
 
+/// A vision tower.
+pub(crate) async fn tower(
+    backend: Backend,
+    vision: &VisionModel,
+) -> Result<Box<dyn PictureEncoder>> {
+    match backend {
+        Backend::Scalar => scalar::load_tower(vision, brief()).await,
+        Backend::Cpu { .. } => cpu::load_tower(vision, brief()).await,
+        Backend::Burn | Backend::Gpu => gpu::tower(backend, vision).await,
+    }
+}
+
 fn precision(is_exact: bool) -> Precision {
     if is_exact { Precision::Exact } else { Precision::Fast }
 }
@@ -40,8 +53,9 @@ fn precision(is_exact: bool) -> Precision {
 #[cfg(feature = "gpu")]
 mod gpu {
     use hybridge_core::Result;
-    use hybridge_gemma::burn::{BurnEmbedder, BurnPass};
-    use hybridge_gemma::gpu::{Device, KernelEmbedder, KernelPass, Options};
+    use hybridge_gemma::burn::{BurnEmbedder, BurnPass, BurnTower};
+    use hybridge_gemma::gpu::{Device, KernelEmbedder, KernelPass, KernelTower, Options};
+    use hybridge_gemma::vision::{PictureEncoder, VisionModel};
     use hybridge_gemma::{Model, Pass, TextEmbedder};
 
     use crate::args::Backend;
@@ -71,11 +85,24 @@ mod gpu {
             Box::new(KernelEmbedder::load(&device, model, room, Options::USUAL).await?)
         })
     }
+
+    pub(super) async fn tower(
+        backend: Backend,
+        vision: &VisionModel,
+    ) -> Result<Box<dyn PictureEncoder>> {
+        let device = Device::open().await?;
+        Ok(if backend == Backend::Burn {
+            Box::new(BurnTower::load(&device, vision).await?)
+        } else {
+            Box::new(KernelTower::load(&device, vision))
+        })
+    }
 }
 
 #[cfg(not(feature = "gpu"))]
 mod gpu {
     use hybridge_core::{Error, Result, Status};
+    use hybridge_gemma::vision::{PictureEncoder, VisionModel};
     use hybridge_gemma::{Model, Pass, TextEmbedder};
 
     use crate::args::Backend;
@@ -85,6 +112,13 @@ mod gpu {
     }
 
     pub(super) async fn encoder(backend: Backend, _: &Model) -> Result<Box<dyn TextEmbedder>> {
+        Err(not_built(backend))
+    }
+
+    pub(super) async fn tower(
+        backend: Backend,
+        _: &VisionModel,
+    ) -> Result<Box<dyn PictureEncoder>> {
         Err(not_built(backend))
     }
 

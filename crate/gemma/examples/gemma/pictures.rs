@@ -5,14 +5,14 @@ use std::io::BufReader;
 use std::path::Path;
 
 use hybridge_core::{Error, Result};
-use hybridge_gemma::cpu::brief;
+use hybridge_gemma::Model;
 use hybridge_gemma::vision::{
-    Gallery, LoadTower, Picture, PictureEncoder, PictureRows, Prepared, VisionModel, check_match,
+    Gallery, LoadTower, Picture, PictureRows, Prepared, VisionModel, check_match,
 };
-use hybridge_gemma::{Model, cpu, scalar};
 use png::{ColorType, Decoder, Transformations};
 
-use crate::args::{Args, Backend, Pictures};
+use crate::args::{Args, Pictures};
+use crate::backend;
 use crate::progress::Bar;
 
 /// Returns the rows of each picture on the command line.
@@ -23,7 +23,7 @@ pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<Pi
     }
     let vision = open(args, bar).await?;
     check_match(&vision.config, &model.config)?;
-    let encoder = encoder(args.backend, &vision).await?;
+    let encoder = backend::tower(args.backend, &vision).await?;
     let mut all = Vec::new();
     for file in files {
         let picture = Prepared::new(&read(file)?, encoder.config(), *budget)?;
@@ -45,18 +45,8 @@ pub(crate) async fn open(args: &Args, bar: &Bar) -> Result<VisionModel> {
 /// Returns a gallery that runs the tower with the given options.
 pub(crate) fn gallery(args: &Args, vision: VisionModel) -> Gallery {
     let backend = args.backend;
-    let load: LoadTower = Box::new(move |vision| Box::pin(encoder(backend, vision)));
+    let load: LoadTower = Box::new(move |vision| Box::pin(backend::tower(backend, vision)));
     Gallery::new(vision, args.pictures.budget, load)
-}
-
-async fn encoder(backend: Backend, vision: &VisionModel) -> Result<Box<dyn PictureEncoder>> {
-    match backend {
-        Backend::Scalar => scalar::load_tower(vision, brief()).await,
-        // The tower always runs on the CPU.
-        Backend::Cpu { .. } | Backend::Burn | Backend::Gpu => {
-            cpu::load_tower(vision, brief()).await
-        }
-    }
 }
 
 /// Decodes a PNG file to eight bits per channel.

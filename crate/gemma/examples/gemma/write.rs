@@ -44,9 +44,9 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         }
     }
     let ids = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref(), &shown)?;
-    // Only the CPU passes read pictures.
+    // The burn pass takes only tokens.
     let backend = match args.backend {
-        Backend::Gpu | Backend::Burn if gallery.is_some() => Backend::Cpu { is_exact: true },
+        Backend::Burn if gallery.is_some() => Backend::Cpu { is_exact: true },
         backend => backend,
     };
     let pass = backend::pass(backend, &model, ids.len() + ask.tokens.max(1)).await?;

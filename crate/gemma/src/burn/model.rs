@@ -361,7 +361,7 @@ fn heads_of(x: Tensor<3>, heads: usize) -> Tensor<4> {
 }
 
 /// x / √(mean(x²) + ε) over the last dimension.
-fn rms_only<const D: usize>(x: Tensor<D>, epsilon: f32) -> Tensor<D> {
+pub(super) fn rms_only<const D: usize>(x: Tensor<D>, epsilon: f32) -> Tensor<D> {
     let mean = (x.clone() * x.clone()).mean_dim(D - 1);
     x / mean.add_scalar(epsilon).sqrt()
 }

@@ -250,7 +250,7 @@ fn ids(tokens: &[u32], device: &BurnDevice) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(ids, [1, tokens.len()]), device)
 }
 
-async fn read(tensor: Tensor<3>) -> Result<Vec<f32>> {
+pub(super) async fn read(tensor: Tensor<3>) -> Result<Vec<f32>> {
     let data = tensor.into_data_async().await;
     let data =
         data.map_err(|error| Error::internal(format!("reading a tensor failed: {error:?}")))?;

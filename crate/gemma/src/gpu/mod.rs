@@ -15,6 +15,7 @@ pub(crate) mod device;
 pub mod judge;
 pub(crate) mod kernels;
 pub(crate) mod pass;
+mod tower;
 
 pub use device::launcher::Counters;
 pub use device::{AdapterFacts, Device};
@@ -27,3 +28,4 @@ pub use pass::kernel_embedder::KernelEmbedder;
 pub use pass::kernel_pass::KernelPass;
 pub use pass::options::Options;
 pub use pass::pace::Clock;
+pub use tower::KernelTower;

@@ -409,6 +409,12 @@ impl Model {
         Self { longest_picture: most_rows, ..self }
     }
 
+    /// Returns whether it reads pictures.
+    #[must_use]
+    pub fn reads_pictures(&self) -> bool {
+        self.longest_picture > 0
+    }
+
     /// Returns how many positions go through the layers together if a pass takes `chunk` of text: a
     /// picture whose rows attend to each other is not split.
     #[must_use]

@@ -3,9 +3,12 @@
 use hybridge_core::device::{GpuFacts, Wish, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::Model;
+use hybridge_gemma::cpu::load_tower;
+use hybridge_gemma::vision::LoadTower;
 
 use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Options, SeenGpu};
+use crate::pace::pace;
 
 const REASON: &str = "this file of the engine runs models on the CPU only";
 
@@ -26,6 +29,11 @@ impl OpenGpu {
     ) -> Result<(Backend, Option<GpuChoice>)> {
         match *self {}
     }
+}
+
+/// Returns what loads vision towers on the CPU.
+pub(crate) fn tower_loader(_: Option<&OpenGpu>) -> LoadTower {
+    Box::new(|vision| Box::pin(load_tower(vision, pace())))
 }
 
 pub(crate) async fn report(_: bool) -> Result<String> {

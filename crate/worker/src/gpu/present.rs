@@ -1,15 +1,20 @@
 //! The GPU, through `hybridge_gemma::gpu`.
 
+use futures::future::ready;
 use hybridge_core::Result;
 use hybridge_core::device::{GpuFacts, Wish};
 use hybridge_gemma::Model;
 use hybridge_gemma::burn::burn_check;
+use hybridge_gemma::cpu::load_tower;
 use hybridge_gemma::gpu::{
-    Device, KernelEmbedder, KernelPass, Options as Layout, PlanChoice, choose, self_check,
+    Device, KernelEmbedder, KernelPass, KernelTower, Options as Layout, PlanChoice, choose,
+    self_check,
 };
+use hybridge_gemma::vision::{LoadTower, PictureEncoder};
 
 use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Kind, Options, Precision};
+use crate::pace::pace;
 use crate::platform::{has_subgroups, milliseconds};
 
 /// An open GPU. Dropping it frees every buffer on it at once, without waiting for garbage
@@ -48,6 +53,17 @@ impl OpenGpu {
         let choice = GpuChoice { gpu_plan: plan.name(), gpu_plans_tried: tried };
         Ok((Backend::Generator(Box::new(pass)), Some(choice)))
     }
+}
+
+/// Returns what loads vision towers: on the GPU if the model runs there, else on the CPU.
+pub(crate) fn tower_loader(gpu: Option<&OpenGpu>) -> LoadTower {
+    let Some(device) = gpu.map(|gpu| gpu.0.clone()) else {
+        return Box::new(|vision| Box::pin(load_tower(vision, pace())));
+    };
+    Box::new(move |vision| {
+        let tower: Box<dyn PictureEncoder> = Box::new(KernelTower::load(&device, vision));
+        Box::pin(ready(Ok(tower)))
+    })
 }
 
 impl Drop for OpenGpu {

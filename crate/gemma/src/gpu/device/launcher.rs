@@ -33,6 +33,8 @@ pub(crate) struct Progress {
 pub(crate) enum Grid {
     /// A constant number, folded into two dimensions if one is too short.
     Fixed(u32),
+    /// Always these.
+    Whole([u32; 3]),
     /// One item for each token and each of `each`, `per_group` items in a workgroup.
     Items { each: u32, per_group: u32 },
     /// A constant number in x, and tokens in groups of `each` in z.
@@ -52,6 +54,7 @@ impl Grid {
     pub(crate) fn at(self, progress: Progress) -> [u32; 3] {
         let Progress { position, tokens } = progress;
         match self {
+            Self::Whole(groups) => groups,
             Self::Fixed(groups) => {
                 let across = groups.clamp(1, GROUPS_MAX);
                 [across, groups.div_ceil(across), 1]
@@ -90,6 +93,7 @@ impl Grid {
                 u64::from(tokens.next_multiple_of(each)) * u64::from(heads) * keys
             }
             Self::Fixed(_)
+            | Self::Whole(_)
             | Self::Items { .. }
             | Self::Layers(_)
             | Self::Spans { .. }
@@ -104,6 +108,7 @@ impl Grid {
             Self::Tiles { .. } => Some(0),
             Self::Queries { .. } => Some(1),
             Self::Fixed(_)
+            | Self::Whole(_)
             | Self::Items { .. }
             | Self::Layers(_)
             | Self::Spans { .. }

@@ -14,6 +14,8 @@ mod loaded;
 pub mod roofline;
 #[cfg(any(test, feature = "testing"))]
 pub mod rounding;
+#[cfg(any(test, feature = "testing"))]
+pub mod seeing;
 pub(crate) mod self_check;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;

@@ -16,7 +16,7 @@ use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::{MatrixShape, Source};
 use crate::gpu::kernels::upload::Uploader;
-use crate::gpu::kernels::{self, Shapes, View};
+use crate::gpu::kernels::{self, Shapes, Sight, View};
 use crate::gpu::pass::options::Options;
 use crate::gpu::{Device, Plan};
 use crate::quant::Encoding;
@@ -194,7 +194,7 @@ impl Kernels {
             intake: Intake::Stored,
         };
         let window = kernels::to_u32(WINDOW);
-        let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
+        let view = View { capacity: SLOTS, window, sight: Sight::Causal, score_stride: SLOTS };
         let (config, layer) = (config(), layer());
         let made = |(source, grid): (Source, Grid)| (recorder.kernel(&source), grid);
         Self {

@@ -11,6 +11,8 @@ use crate::gpu::judge::checks::{self, Kind};
 use crate::gpu::judge::costs;
 use crate::gpu::judge::cuts;
 use crate::gpu::judge::rounding;
+use crate::gpu::judge::seeing;
+pub use crate::gpu::judge::seeing::towers_agree;
 use crate::gpu::judge::suppressed;
 use crate::gpu::{Device, Options, Plan, PlanChoice, choose, self_check};
 use crate::testing::{Tiny, tiny_models};
@@ -72,6 +74,9 @@ macro_rules! gpu_suite {
             what_cannot_be_made_is_told,
             a_late_error_fails_no_other_request,
             a_loaded_model_is_held_to_its_file,
+            towers_agree,
+            rows_of_pictures_agree,
+            rows_of_pictures_are_checked,
         }
     };
 }
@@ -279,6 +284,17 @@ suite! {
     a_loaded_model_is_held_to_its_file:
         natively_also(&["mixed", "soft_cap"], &["q4_0", "q6_k", "untied", "large_residual"]),
         checks::a_loaded_model_is_held_to_its_file;
+    /// Pictures among tokens: seen ahead by all layers, by none and by local ones.
+    rows_of_pictures_agree: natively_also(&[], &["gemma4_dense", "period_2", "gemma4"]),
+        async |device: &Device, tiny: &Tiny| {
+            seeing::rows_agree(device, kernels(16, true), tiny).await?;
+            seeing::rows_agree(device, kernels(16, false), tiny).await
+        };
+    /// Rows that do not fit.
+    rows_of_pictures_are_checked: natively_also(&[], &["gemma4_dense"]),
+        async |device: &Device, tiny: &Tiny| {
+            seeing::rows_are_checked(device, kernels(16, true), tiny).await
+        };
     /// An error of the request before.
     a_late_error_fails_no_other_request: one_of(&["f32"]), checks::a_late_error_fails_no_other_request;
 }

@@ -220,6 +220,17 @@ pub(crate) fn span_memory(layer: &Layer) -> Option<u32> {
     fits.then(|| 16 * (4 * fours * quads + BLOCK * fours + SPAN.workgroup))
 }
 
+/// Which keys a token sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Its own and those before it.
+    Causal,
+    /// Those behind it too.
+    BothWays,
+    /// As causal, and all of the pass: rows of one picture.
+    Picture,
+}
+
 /// What a layer's attention sees.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
@@ -227,8 +238,8 @@ pub(crate) struct View {
     pub(crate) capacity: usize,
     /// The window; 0 means no limit.
     pub(crate) window: u32,
-    /// Whether tokens see those behind them.
-    pub(crate) both_ways: bool,
+    /// What tokens see besides those before them.
+    pub(crate) sight: Sight,
     /// Scores from one head to the next.
     pub(crate) score_stride: usize,
 }
@@ -250,10 +261,10 @@ impl View {
             .number("WINDOW", self.window)
             .number("SCORE_STRIDE", to_u32(self.score_stride))
             .bindings(bindings)
-            .piece(if self.both_ways {
-                include_str!("wgsl/span_both.wgsl")
-            } else {
-                include_str!("wgsl/span_causal.wgsl")
+            .piece(match self.sight {
+                Sight::Causal => include_str!("wgsl/span_causal.wgsl"),
+                Sight::BothWays => include_str!("wgsl/span_both.wgsl"),
+                Sight::Picture => include_str!("wgsl/span_picture.wgsl"),
             });
         builder
     }
@@ -282,7 +293,7 @@ impl View {
             per_group: shape.items(),
             heads: to_u32(layer.heads),
             window: self.window,
-            both_ways: self.both_ways,
+            both_ways: self.sight == Sight::BothWays,
         };
         (builder.build(), grid)
     }

@@ -106,6 +106,11 @@ impl Head {
         if tokens == 1 { &self.one } else { &self.many }
     }
 
+    /// Those that follow a pass of rows of a picture, of which even a single one is not rounded.
+    pub(crate) fn after_rows(&self) -> &[Dispatch] {
+        &self.many
+    }
+
     /// The dispatches of one way to pick.
     pub(crate) fn pick(&self, picking: Picking) -> &[Dispatch] {
         self.picks.iter().find(|it| it.0 == picking).map_or(&[], |it| &it.1)

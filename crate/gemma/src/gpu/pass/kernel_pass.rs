@@ -70,6 +70,8 @@ impl KernelPass {
         let grows = options.chunk == 0 && shapes == Shapes::SOFTWARE;
         let pace = if grows { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let pace = pace.timed(options.clock, options.submission);
+        // A picture whose rows see each other goes through at once, however long texts are cut.
+        let chunk = model.longest_chunk(chunk).min(capacity);
         // A chunk's keys are put before its queries look: the first one still sees its window.
         let window = model.config.window();
         let ring = ring_slots(window, chunk.max(PAGE), capacity);
@@ -201,7 +203,7 @@ impl KernelPass {
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
         // Rows of a token can be read when it is known here.
-        let may_go_on = is_plain && !self.network.added.reads_rows();
+        let may_go_on = is_plain && !self.network.added.reads_rows() && !self.ends_in_a_picture();
         if self.looks_ahead && may_go_on && self.position() < self.network.layout.capacity {
             self.send_ahead();
         }
@@ -221,7 +223,7 @@ impl KernelPass {
         let picking = Picking { keep_many: !only_best(draw), is_masked: draw.allowed.is_some() };
         let progress = match (before, self.pending) {
             ([], Pending::Nothing | Pending::LogitsOverwritten) => return Err(nothing_pending()),
-            ([], Pending::Hidden(tokens)) => {
+            ([], Pending::Hidden(tokens) | Pending::Rows(tokens)) => {
                 Progress { position: to_u32(self.position()) - tokens, tokens }
             }
             ([], Pending::Logits) => {
@@ -240,8 +242,10 @@ impl KernelPass {
         if !before.is_empty() {
             lists.push(self.body(before.len()));
         }
-        if !before.is_empty() || self.pending != Pending::Logits {
-            lists.push(self.head.products(progress.tokens));
+        match self.pending {
+            Pending::Rows(_) if before.is_empty() => lists.push(self.head.after_rows()),
+            Pending::Logits if before.is_empty() => {}
+            _ => lists.push(self.head.products(progress.tokens)),
         }
         lists.push(self.head.pick(picking));
         let copy = self.head.copy(self.slot.other());
@@ -269,6 +273,10 @@ impl KernelPass {
             Pending::Nothing | Pending::LogitsOverwritten => return Err(nothing_pending()),
             Pending::Hidden(tokens) => (
                 vec![self.head.products(tokens)],
+                Progress { position: to_u32(self.position()) - tokens, tokens },
+            ),
+            Pending::Rows(tokens) => (
+                vec![self.head.after_rows()],
                 Progress { position: to_u32(self.position()) - tokens, tokens },
             ),
             Pending::Logits => (Vec::new(), Progress { position: 0, tokens: 1 }),
@@ -349,6 +357,14 @@ impl Pass for KernelPass {
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(self.feed(tokens))
+    }
+
+    fn prefill_rows<'a>(
+        &'a mut self,
+        ids: &'a [u32],
+        rows: &'a [f32],
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.feed_rows(ids, rows))
     }
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {

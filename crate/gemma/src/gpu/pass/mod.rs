@@ -13,4 +13,5 @@ pub(crate) mod pace;
 mod pending;
 pub(crate) mod portions;
 pub(crate) mod rows;
+mod seeing;
 mod submissions;

@@ -24,7 +24,7 @@ use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::Source;
 use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
-use crate::gpu::kernels::{self, Adding, Making, Shapes, View, padded, to_u32};
+use crate::gpu::kernels::{self, Adding, Making, Shapes, Sight, View, padded, to_u32};
 use crate::gpu::pass::buffers::{Buffers, Vectors};
 use crate::gpu::pass::entry::{Entry, Waiting};
 use crate::gpu::pass::newer::Added;
@@ -79,6 +79,10 @@ pub(crate) struct Network {
     pub(crate) one: Vec<Dispatch>,
     /// The dispatches for a whole chunk.
     pub(crate) many: Vec<Dispatch>,
+    /// The same for rows of a picture, where the model reads pictures.
+    pub(crate) seeing: Vec<Dispatch>,
+    /// How many of `many` it has so far, in its way.
+    pub(super) seen: usize,
 }
 
 impl Network {
@@ -117,6 +121,8 @@ impl Network {
             half: 0,
             one: Vec::new(),
             many: Vec::new(),
+            seeing: Vec::new(),
+            seen: 0,
         };
         network.build(uploader, model).await?;
         Ok(network)
@@ -132,6 +138,9 @@ impl Network {
             let rounding =
                 tensors.layers.first().and_then(|it| self.rounding_for(&it.projecting()));
             self.add_embedding(index, &norm, rounding);
+        }
+        if model.reads_pictures() {
+            self.begin_seeing(&norm);
         }
         self.add_inputs(uploader, model).await?;
         self.add_split(uploader, model).await?;
@@ -169,7 +178,9 @@ impl Network {
             norm = uploader.norm(model, next).await?;
             self.add_end(uploader, model, index, (&norm, rounding)).await?;
         }
-        self.add_join(uploader, model).await
+        self.add_join(uploader, model).await?;
+        self.catch_up();
+        Ok(())
     }
 
     /// Returns how the decoding product with these matrices expects its vectors to be rounded.
@@ -262,8 +273,9 @@ impl Network {
             rope.1,
         );
         let window = layer.window.map_or(0, to_u32);
-        let view =
-            View { capacity: slots, window, both_ways, score_stride: self.layout.score_stride() };
+        let sight = if both_ways { Sight::BothWays } else { Sight::Causal };
+        let score_stride = self.layout.score_stride();
+        let view = View { capacity: slots, window, sight, score_stride };
         let rounding = self.rounding_for(&[&weights.attn_output]);
         let [mixed_one, mixed] = self.vectors(rounding).map(|it| it.mixed.clone());
         let output = uploader.matrix(model, &weights.attn_output).await?;
@@ -296,15 +308,20 @@ impl Network {
             let mix = self.recorder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
             attention.extend([rope.clone(), score, mix]);
         }
-        let (source, grid) = view.attend(layer, shapes.attend);
-        let kernel = self.recorder.kernel(&source);
         let bound = [queries, &mixed, progress, &keys, &values];
-        // Queries times keys and scores times values, each of which takes as long as two of a
-        // product.
-        let work = 4 * u64::from(to_u32(layer.head_dim));
-        let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
+        let attend = |view: View| {
+            let (source, grid) = view.attend(layer, shapes.attend);
+            let kernel = self.recorder.kernel(&source);
+            // Queries times keys and scores times values, each of which takes as long as two of a
+            // product.
+            let work = 4 * u64::from(to_u32(layer.head_dim));
+            self.recorder.bind(&kernel, &bound, grid).working(work)
+        };
+        let (attends, sees_ahead) = (attend(view), self.is_seeing() && config.sees_ahead(layer));
+        let seeing = sees_ahead.then(|| attend(View { sight: Sight::Picture, ..view }));
         self.one.extend(attention);
-        self.many.extend([rope, attend]);
+        self.many.push(rope);
+        self.push_attention(attends, seeing);
         let entry = if is_fused {
             Entry { intake, ..Entry::stored(self.buffers.parts.clone()) }
         } else {

@@ -16,6 +16,8 @@ pub(crate) enum Pending {
     Nothing,
     /// Hidden states of this many tokens.
     Hidden(u32),
+    /// Those of so many rows of a picture.
+    Rows(u32),
     Logits,
     /// Overwritten by the logits of a step that was submitted early.
     LogitsOverwritten,

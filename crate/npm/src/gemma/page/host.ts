@@ -79,9 +79,7 @@ export class EngineHost {
     this.companions = [...towers, ...this.adapters.map(({ source }) => source)]
     if (this.tower !== undefined && kind === 'embedder')
       throw new HybridError('INVALID_ARGUMENT', 'an embedding model reads no pictures: leave out `mmproj`')
-    if (this.tower !== undefined && options.device === 'gpu')
-      throw new HybridError('INVALID_ARGUMENT', "a model with `mmproj` runs on the CPU: leave out `device: 'gpu'`")
-    this.options = this.tower === undefined ? options : { ...options, device: 'cpu' }
+    this.options = options
     this.contextWindow = contextWindow
     this.#kind = kind
     this.#life = new Lifecycle({

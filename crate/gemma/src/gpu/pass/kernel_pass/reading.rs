@@ -3,7 +3,8 @@
 use hybridge_core::Result;
 
 use super::{KernelPass, bytes_of};
-use crate::engine::{Pass as _, check_tokens};
+use crate::config::PictureSight;
+use crate::engine::{FIRST_ROW, Pass as _, check_rows, check_tokens, reads_no_pictures};
 use crate::gpu::device::launcher::{Launcher as _, Progress};
 use crate::gpu::kernels::to_u32;
 use crate::gpu::pass::network::Network;
@@ -23,6 +24,35 @@ impl KernelPass {
             self.pace.took_since(start, chunk.len());
         }
         self.network.recorder.device().check()
+    }
+
+    /// Feeds rows of a picture: all at once where they see each other.
+    pub(super) async fn feed_rows(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
+        check_rows(self, ids, rows, self.network.layout.chunk)?;
+        if self.network.seeing.is_empty() {
+            return Err(reads_no_pictures());
+        }
+        self.abandon();
+        let width = self.network.config.width;
+        let is_cut = self.network.config.picture_sight() == PictureSight::Behind;
+        let step = if is_cut { self.pace.tokens() } else { self.network.layout.chunk };
+        for (ids, rows) in ids.chunks(step).zip(rows.chunks(step * width)) {
+            // Where layers get inputs of their own, rows get those of the padding token.
+            self.network.fetch(&vec![0; ids.len()]).await?;
+            let progress = self.begin(ids);
+            self.known.progress = None;
+            self.network.put_rows(rows);
+            let Network { seeing, .. } = &self.network;
+            self.network.send(seeing, progress, &mut self.pace, true).await?;
+            self.known.progress = Some(progress);
+            self.moved_by(ids, Pending::Rows(progress.tokens));
+        }
+        self.network.recorder.device().check()
+    }
+
+    /// Whether the last token is a row of a picture, which cannot be fed again from here.
+    pub(super) fn ends_in_a_picture(&self) -> bool {
+        self.tokens().last().is_some_and(|id| *id >= FIRST_ROW)
     }
 
     /// Feeds one token as decoding does: all in one submission, which is not waited for.
