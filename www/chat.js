@@ -154,9 +154,10 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     }
   }
 
-  /** `passages` are texts sent with the message, `source` is where they come from. */
-  const ask = (text, passages = [], source) => {
-    const parts = [...passages.map((it) => ({ text: `${it} `, metadata: { source } })), { text }]
+  /** `passages` are texts sent with the message, `source` is where they come from; `picture` is a file. */
+  const ask = (text, passages = [], source, picture) => {
+    const seen = picture ? [{ media: picture }] : []
+    const parts = [...seen, ...passages.map((it) => ({ text: `${it} `, metadata: { source } })), { text }]
     return turn((chat, options) => {
       if (editing !== undefined) {
         chat.rewindTo(editing)

@@ -12,6 +12,11 @@ export const element = (tag, properties = {}, ...children) => {
 const textOf = ({ content }) => content.map((part) => part.text ?? '').join('')
 /** Returns the user's text without the retrieved passages. */
 export const questionOf = ({ content }) => textOf({ content: content.filter(({ metadata }) => !metadata?.source) })
+/** The pictures of a message, from the data in it alone. */
+const picturesIn = ({ content }) =>
+  content
+    .filter(({ media }) => media?.url?.startsWith('data:image/'))
+    .map(({ media }) => element('img', { src: media.url, className: 'picture', alt: 'Your picture' }))
 const passagesIn = ({ content }) => content.filter(({ metadata }) => metadata?.source)
 
 export const button = (label, onClick, className = 'quiet small') => {
@@ -36,6 +41,7 @@ function userItems(entry, { index, isLast, isBusy, act, failure }) {
     'li',
     { className: 'user' },
     unseen('You: '),
+    ...picturesIn(entry.message),
     element('span', { className: 'words', textContent: text }),
   )
   for (const { text, metadata } of passagesIn(entry.message))

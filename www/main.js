@@ -7,6 +7,7 @@ import { tokenMeter } from './meter.js'
 import { modelPanel } from './model-panel.js'
 import { sentence } from './next-step.js'
 import { keepEngine, keepPage, takeWaiting } from './offline-app.js'
+import { pictureField } from './picture.js'
 import { showPlace } from './place.js'
 import { inWords, personalIn, redactedForm } from './private-data.js'
 import { codeOf, offline, recipes } from './recipes.js'
@@ -45,6 +46,11 @@ let ai
 /** The two branches separately, for answers side by side. */
 let branches
 let talk
+/** The picture that goes along with the next message. */
+const picture = pictureField({
+  find,
+  familyOf: () => (device.info.supports?.media ? (/gemma-?4/i.test(device.info.name) ? 4 : 3) : undefined),
+})
 
 /**
  * Creates a hybrid of the current choices. The conversation continues. Without a network, one strategy replaces all
@@ -93,6 +99,7 @@ const panel = modelPanel({
   root: find('model'),
   onModel(model, chosen) {
     device = model ?? noModel
+    picture.show()
     choice = model && chosen
     choose()
   },
@@ -158,7 +165,8 @@ function ask(text) {
   if (talk.isBusy() || comparing) return
   talk.put('')
   if (find('both').checked) void askBoth(text)
-  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name)
+  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name, picture.file)
+  picture.drop()
 }
 
 /** The text file for questions. */
@@ -190,7 +198,8 @@ find('file-drop').addEventListener('click', () => {
 addEventListener('dragover', (event) => event.preventDefault())
 addEventListener('drop', (event) => {
   event.preventDefault()
-  void openFile(event.dataTransfer.files[0])
+  const [dropped] = event.dataTransfer.files
+  void picture.take(dropped).then((isPicture) => isPicture || openFile(dropped))
 })
 
 find('ask').addEventListener('submit', (event) => {

@@ -27,17 +27,19 @@ export const choices = {
   ...Object.fromEntries(
     Object.entries(knownModels)
       .filter(([, { kind }]) => kind === 'generator')
-      .map(([name, { approximateBytes, licence, url, contextWindow }]) => [
-        name,
-        {
-          label: name,
-          about: `About ${size(approximateBytes)}, from ${new URL(url).host}.`,
+      .flatMap(([name, { approximateBytes, licence, url, contextWindow, mmproj }]) => {
+        const choice = (label, bytes, options) => ({
+          label,
+          about: `About ${size(bytes)}, from ${new URL(url).host}.`,
           licence: { label: 'Gemma’s terms', href: licence },
-          bytes: approximateBytes,
+          bytes,
           contextWindow,
-          options: () => ({ model: name }),
-        },
-      ]),
+          options: () => ({ model: name, ...options }),
+        })
+        const seeing =
+          mmproj && choice(`${name}, reads pictures`, approximateBytes + mmproj.approximateBytes, { mmproj: true })
+        return [[name, choice(name, approximateBytes)], ...(seeing ? [[`${name}-seeing`, seeing]] : [])]
+      }),
   ),
   url: {
     label: 'Model URL',

@@ -1,0 +1,87 @@
+// A picture to ask about: chosen, photographed, pasted or dropped. It is shown with the size in which the model sees it.
+import { element } from './entries.js'
+
+/** Gemma 4's unit of a token, in pixels. */
+const unit = 48
+
+/**
+ * The size to which a model resizes a picture, and the tokens that it becomes there: Gemma 3 stretches every picture to
+ * one square, Gemma 4 keeps about its shape within a budget of tokens.
+ */
+export function seenAs({ width, height }, family, budget = 280) {
+  if (family === 3) return { width: 896, height: 896, tokens: 256 }
+  const factor = Math.sqrt((budget * unit * unit) / (width * height))
+  const whole = (side) => Math.floor((factor * side) / unit) * unit
+  const long = (side, other) => Math.min(Math.floor(side / other), budget) * unit
+  let [across, down] = [whole(width), whole(height)]
+  if (across === 0) [across, down] = [unit, long(height, width)]
+  else if (down === 0) [across, down] = [long(width, height), unit]
+  return { width: across, height: down, tokens: (across / unit) * (down / unit) }
+}
+
+/**
+ * Wires the form's field for pictures, pasting and its preview. `familyOf()` is 3 or 4 where the device model sees, else
+ * undefined.
+ */
+export function pictureField({ find, familyOf }) {
+  let held
+  const [state, frame] = [find('picture-state'), find('picture-frame')]
+
+  function drop() {
+    if (held) URL.revokeObjectURL(held.url)
+    held = undefined
+    find('picture').value = state.textContent = ''
+    frame.replaceChildren()
+    find('picture-drop').hidden = true
+  }
+
+  async function take(file) {
+    if (!file?.type.startsWith('image/')) return false
+    drop()
+    try {
+      const bitmap = await createImageBitmap(file)
+      const { width, height } = bitmap
+      bitmap.close()
+      held = { file, width, height, url: URL.createObjectURL(file) }
+    } catch {
+      state.textContent = `${file.name || 'This picture'} cannot be decoded. Choose a PNG, JPEG or WebP file.`
+      return true
+    }
+    frame.replaceChildren(element('img', { src: held.url, alt: 'The picture that goes along with your message' }))
+    find('picture-drop').hidden = false
+    show()
+    return true
+  }
+
+  /** Says again what becomes of the picture, after the model changed. */
+  function show() {
+    if (!held) return
+    const { width, height } = held
+    const family = familyOf()
+    const seen = family && seenAs(held, family)
+    state.textContent = seen
+      ? `${width} × ${height} pixels, which this device's model sees as ${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
+      : `${width} × ${height} pixels. This device's model reads no pictures: a cloud that sees must answer.`
+  }
+
+  find('picture').addEventListener('change', ({ target }) => void take(target.files[0]))
+  find('picture-drop').addEventListener('click', () => {
+    drop()
+    find('picture').focus()
+  })
+  find('prompt').addEventListener('paste', (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'))
+    if (!file) return
+    event.preventDefault()
+    void take(file)
+  })
+  return {
+    take,
+    show,
+    drop,
+    /** The picture, which goes along with one message. */
+    get file() {
+      return held?.file
+    },
+  }
+}
