@@ -76,11 +76,15 @@ for (const [name, tower] of [
       const bytes = new Uint8Array(await blob.arrayBuffer())
       const url = `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`
       const content = [{ media: { url } }, { text: 'Describe it' }]
+      const readings = []
+      const stop = gemma.onStateChange(({ reading }) => readings.push(reading))
       const answer = await gemma.generate({ messages: [{ role: 'user', content }], config })
+      stop()
       const bitmap = await createImageBitmap(blob)
       return {
         png: [...bytes],
         text: answer.text,
+        readings,
         device: answer.device,
         inputTokens: answer.usage.inputTokens,
         counted: await gemma.countTokens({ messages: [{ role: 'user', content }] }),
@@ -102,12 +106,67 @@ for (const [name, tower] of [
       ...pictures,
     ])
     assert.equal(found.text, native.text)
+    const shares = found.readings.filter((share) => share !== undefined && share !== null)
+    assert.ok(shares.length > 2 && shares.at(-1) === 1, JSON.stringify(found.readings))
+    assert.deepEqual(
+      shares,
+      [...shares].sort((a, b) => a - b),
+    )
+    assert.ok(!(found.readings.at(-1) >= 0), 'no picture is read after the answer')
     assert.deepEqual(new Set(found.others), new Set([found.text]))
     assert.notEqual(found.another, found.text)
     assert.deepEqual([found.inputTokens, found.counted], [native.prompt_ids.length, native.prompt_ids.length])
     assert.deepEqual([found.media, found.device], [true, 'cpu'])
     await page.context().close()
   })
+
+test('a picture is answered on the GPU as natively', async (t) => {
+  const beside = await setUp({ gpu: true })
+  t.after(() => beside.close())
+  calm(beside.host, files)
+  const page = await beside.open()
+  if (!(await page.evaluate(async () => (await navigator.gpu?.requestAdapter()) != null)))
+    return t.skip('SKIP this browser gives no WebGPU adapter')
+  for (const [name, tower] of [
+    ['gemma3', 'vision_gemma3_exchanged'],
+    ['gemma4', 'vision_gemma4'],
+  ]) {
+    const found = await page.evaluate(
+      async ({ model, mmproj }) => {
+        const sizes = { imageTokens: 70, contextWindow: 512 }
+        const gemma = hybridge.gemmaModel({ model, mmproj, device: 'gpu', ...sizes, ...impatient })
+        await gemma.load()
+        const canvas = new OffscreenCanvas(90, 60)
+        const context = canvas.getContext('2d')
+        for (let at = 0; at < 30; at++) {
+          context.fillStyle = `rgb(${at * 8} ${(at * 53) % 256} ${(at * 97) % 256})`
+          context.fillRect((at * 17) % 80, (at * 29) % 50, 30, 20)
+        }
+        const photo = await canvas.convertToBlob({ type: 'image/png' })
+        const content = [{ media: photo }, { text: 'Describe it' }]
+        const config = { temperature: 0, maxOutputTokens: 12 }
+        const ask = async () => await gemma.generate({ messages: [{ role: 'user', content }], config })
+        const [first, second] = [await ask(), await ask()]
+        await gemma.dispose()
+        return {
+          png: [...new Uint8Array(await photo.arrayBuffer())],
+          texts: [first.text, second.text],
+          device: first.device,
+          cached: second.usage.cachedContentTokens,
+        }
+      },
+      { model: `${beside.host.origin}/${name}.gguf`, mmproj: `${beside.host.origin}/${name}-mmproj.gguf` },
+    )
+    const path = join(it.models.folder, 'seen-on-gpu.png')
+    writeFileSync(path, Buffer.from(found.png))
+    const native = it.models.answer(name.replace('gemma', 'seeing_'), [
+      ...['--prompt', 'Describe it', '--temperature', '0', '--tokens', '12'],
+      ...['--mmproj', join(it.models.folder, `${tower}.gguf`), '--image', path, '--image-tokens', '70'],
+    ])
+    assert.deepEqual([...found.texts, found.device], [native.text, native.text, 'gpu'], name)
+    assert.ok(found.cached > native.prompt_ids.length / 2, `${name}: ${found.cached}`)
+  }
+})
 
 test('both files are counted, fetched once, stored and removed', async () => {
   const page = await openModel()
@@ -165,7 +224,6 @@ test('a supplied tower, a wrong one, and contradictory options', async () => {
         { mmproj: true },
         { mmproj: 'gemma-3-4b-it' },
         { mmproj: 7 },
-        { mmproj, device: 'gpu' },
         { mmproj, imageTokens: 100 },
         { mmproj: { url: mmproj, bytes: -1 } },
       ].map((more) => {

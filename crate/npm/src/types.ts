@@ -642,7 +642,7 @@ export interface GemmaOptions {
   model: string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
   /**
    * The model's vision tower (`mmproj` file), with which it reads images: a URL, a file that the user chose, or `true`
-   * for the one of a known model. Such a model runs on the CPU.
+   * for the one of a known model.
    */
   mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
   /**
@@ -736,6 +736,8 @@ export interface ModelState {
   readonly queued: number
   /** The progress of the load, while one is in progress. */
   readonly progress?: LoadProgress
+  /** The finished share of the work on an image of the running request, from 0 to 1, while the model reads one. */
+  readonly reading?: number
 }
 
 export interface OnDeviceModel extends Model {

@@ -146,6 +146,12 @@ export interface Report {
   readonly progress: Step
 }
 
+/** The finished share of the work on an image, from 0 to 1, reported while `next` runs. */
+export interface Reading {
+  readonly report: number
+  readonly share: number
+}
+
 export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>
 
 export type Answer =
@@ -161,4 +167,4 @@ export interface Collapse {
   readonly collapse: Failure
 }
 
-export type FromWorker = Answer | Report | Hello | Collapse
+export type FromWorker = Answer | Report | Reading | Hello | Collapse

@@ -40,7 +40,14 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
       state: host.state,
       queued: turns.queued,
       ...(host.progress === undefined ? {} : { progress: host.progress }),
+      ...(reading === undefined ? {} : { reading }),
     })
+  }
+  let reading: number | undefined
+  const onShare = (share: number | undefined): void => {
+    if (share === reading) return
+    reading = share
+    changed()
   }
   const info = infoOf(host.source.name, {
     inferenceSource: 'on_device',
@@ -55,7 +62,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const waitForLoad = options.waitForLoad ?? false
   const model: Model = new RunnableModel(
     info,
-    enforceContract((request, run) => generate({ host, turns, waitForLoad }, request, run)),
+    enforceContract((request, run) => generate({ host, turns, waitForLoad, onShare }, request, run)),
   )
   const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
     availability: () => availabilityOf(host),
@@ -83,6 +90,8 @@ interface Setting {
   host: EngineHost
   turns: Turns
   waitForLoad: boolean
+  /** Receives the finished share of the work on an image; undefined once none is being read. */
+  onShare(share: number | undefined): void
 }
 
 /**
@@ -104,7 +113,8 @@ async function generate(setting: Setting, request: ModelRequest, run: RunOptions
   }
 }
 
-async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
+async function attempt(setting: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
+  const { host, turns, waitForLoad, onShare } = setting
   const { signal } = run
   refuseMedia(host, request)
   await host.ready({ waitForLoad, signal })
@@ -118,13 +128,15 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
     onAbort = () => void drop(host, started)
     signal.addEventListener('abort', onAbort, { once: true })
     while (!signal.aborted) {
-      const { content, logprobs, reply } = await host.call('next', { generation })
+      const { content, logprobs, reply } = await host.call('next', { generation }, { onShare })
+      onShare(undefined)
       host.succeeded()
       if (reply !== undefined) return { ...reply, ...(host.loaded === undefined ? {} : { device: host.loaded.device }) }
       if (content !== undefined) run.sendChunk(content, logprobs === undefined ? {} : { logprobs })
     }
     throw new HybridError('CANCELLED', 'stopped by the caller')
   } finally {
+    onShare(undefined)
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
     // The next request may start only once this one's last token is finished.
     if (generation !== undefined && host.state === 'ready') await drop(host, generation)

@@ -19,6 +19,8 @@ export interface CallOptions {
   /** Fails the call at once with the signal's reason and stops its work in the worker. */
   signal?: AbortSignal
   onProgress?: (step: Step) => void
+  /** Receives the finished share of the work on an image. */
+  onShare?: (share: number) => void
 }
 
 interface Waiting {
@@ -26,6 +28,7 @@ interface Waiting {
   resolve(result: unknown): void
   reject: (error: HybridError) => void
   onProgress: CallOptions['onProgress']
+  onShare: CallOptions['onShare']
 }
 
 /** Codes after which the worker's engine is unusable. */
@@ -61,12 +64,12 @@ export class WorkerClient {
   call<M extends Method>(
     method: M,
     params: Calls[M]['params'],
-    { signal, onProgress }: CallOptions = {},
+    { signal, onProgress, onShare }: CallOptions = {},
   ): Promise<Calls[M]['result']> {
     if (signal?.aborted === true) return Promise.reject(reasonOf(signal.reason))
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(id, { method, resolve, reject, onProgress })
+      this.#waiting.set(id, { method, resolve, reject, onProgress, onShare })
       try {
         const worker = (this.#worker ??= this.#start())
         const message: Call<M> = { id, method, params, wasmUrls: wasmUrlsOf(this.#places) }
@@ -153,6 +156,7 @@ export class WorkerClient {
 
   #receive(message: FromWorker): void {
     if ('lock' in message) this.#watchLock(message.lock)
+    else if ('share' in message) this.#waiting.get(message.report)?.onShare?.(message.share)
     else if ('report' in message) this.#waiting.get(message.report)?.onProgress?.(message.progress)
     else if ('collapse' in message) this.collapse(errorOf(message.collapse))
     else {

@@ -34,12 +34,15 @@ export async function sidesOf(request: ModelRequest): Promise<Uint32Array> {
 }
 
 /** A generation whose images are decoded at the first pull, so that an abort also stops the decoding. */
-export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
+export class SeeingGeneration {
   readonly #model: Model
   readonly #request: ModelRequest
   readonly #seed: number
   readonly #work = new AbortController()
   #generation: Generation | undefined
+  #report: (share: number) => void = () => {}
+  /** In hundredths, so that listeners get few reports. */
+  #share = -1
 
   constructor(model: Model, request: ModelRequest, seed: number) {
     this.#model = model
@@ -47,7 +50,9 @@ export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
     this.#seed = seed
   }
 
-  async next(): Promise<string> {
+  /** `report` receives the finished share of the work on each image, from 0 to 1. */
+  async next(report: (share: number) => void): Promise<string> {
+    this.#report = report
     if (this.#generation !== undefined) return await this.#generation.next()
     const pictures: Picture[] = []
     try {
@@ -59,8 +64,20 @@ export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
       throw thrown
     }
     // The engine takes ownership of the images.
-    this.#generation = this.#model.start(JSON.stringify(withoutBytes(this.#request)), pictures, this.#seed)
+    this.#generation = this.#model.start(
+      JSON.stringify(withoutBytes(this.#request)),
+      pictures,
+      this.#seed,
+      (share: number) => this.#onShare(share),
+    )
     return '{}'
+  }
+
+  #onShare(share: number): void {
+    const hundredths = Math.floor(share * 100)
+    if (hundredths === this.#share) return
+    this.#share = hundredths
+    this.#report(hundredths / 100)
   }
 
   cancel(): void {

@@ -14,6 +14,7 @@ import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
 interface Run {
   readonly signal: AbortSignal
   report(step: Step): void
+  share(share: number): void
   engine(file: EngineFile): Promise<Engine>
 }
 
@@ -24,7 +25,7 @@ type Handlers = {
 askForSubgroups()
 
 let model: Model | undefined
-const generations = new Map<number, Pick<Generation, 'next' | 'cancel'>>()
+const generations = new Map<number, Pick<Generation, 'cancel'> & { next(share: Run['share']): Promise<string> }>()
 let lastGeneration = 0
 
 const handlers: Handlers = {
@@ -102,10 +103,10 @@ const handlers: Handlers = {
     generations.set(++lastGeneration, generation)
     return lastGeneration
   },
-  next: async ({ generation }) => {
+  next: async ({ generation }, run) => {
     const running = generations.get(generation)
     if (running === undefined) throw stopped()
-    return JSON.parse(await running.next()) as Calls['next']['result']
+    return JSON.parse(await running.next(run.share)) as Calls['next']['result']
   },
   drop: ({ generation }) => {
     const running = generations.get(generation)
@@ -170,8 +171,9 @@ async function answer<M extends Method>({ id, method, params, wasmUrls }: Call<M
   calls.set(id, work)
   try {
     const report = (progress: Step): void => say({ report: id, progress })
+    const share = (share: number): void => say({ report: id, share })
     const engine = (file: EngineFile): Promise<Engine> => loadEngine(file, wasmUrls)
-    return { id, result: await handlers[method](params, { signal: work.signal, report, engine }) }
+    return { id, result: await handlers[method](params, { signal: work.signal, report, share, engine }) }
   } catch (thrown) {
     if (typeof thrown !== 'string' && !(thrown instanceof Refusal)) console.error(thrown)
     return { id, failure: failureOf(thrown) }
