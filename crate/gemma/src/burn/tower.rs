@@ -214,7 +214,8 @@ impl BurnTowerLayer {
         x + normed(self.output.apply(mixed), self.after_attention.as_ref())
     }
 
-    /// x + norm(down · (gelu(gate · x) ⊙ up · x)), or without a gate x + down · gelu(up · x).
+    /// x + norm(down · (gelu(gate · x) ⊙ up · x)), or without a gate
+    /// x + down · gelu(up · x).
     fn feed_forward(&self, x: Tensor<3>) -> Tensor<3> {
         let h = self.ffn_norm.apply(x.clone());
         let inner = match &self.gate {

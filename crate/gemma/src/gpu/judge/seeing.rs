@@ -1,5 +1,5 @@
-//! Pictures: towers by kernels and by burn, and their rows among tokens, against the scalar ones, which records
-//! judge.
+//! Tests of pictures: vision towers by kernels and by burn, and their rows among tokens, against
+//! the scalar ones, which records judge.
 
 use std::rc::Rc;
 

@@ -243,7 +243,7 @@ impl Layer {
         let mut query = self.query.apply(queue, h, patches);
         let mut key = self.key.apply(queue, h, patches);
         let mut value = self.value.apply(queue, h, patches);
-        // Only scores of heads without norms are scaled: where heads are normed, their weights do it.
+        // Where heads are normed, their weights scale the scores.
         #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
         let mut scale = 1.0 / (dim as f32).sqrt();
         if let (Some(query_norm), Some(key_norm)) = (&self.query_norm, &self.key_norm) {
@@ -290,7 +290,8 @@ impl Layer {
         add(queue, self.after_attention.as_ref(), width, whole, &out, x);
     }
 
-    /// x += norm(down · (gelu(gate · x) ⊙ up · x)), or without a gate x += down · gelu(up · x).
+    /// x += norm(down · (gelu(gate · x) ⊙ up · x)), or without a gate
+    /// x += down · gelu(up · x).
     fn feed_forward(&self, config: &VisionConfig, queue: &Queue, state: &State) {
         let (patches, width, hidden) = (state.patches, config.width, config.hidden);
         let slab = (VALUES / hidden.max(1)).clamp(1, patches);

@@ -132,7 +132,8 @@ impl Queue {
         self.recorder.device().idle().await
     }
 
-    /// to = a · bᵀ. \[batch, rows, inner\], \[batch, columns, inner\] and \[batch, rows, columns\]
+    /// to = a · bᵀ. \[batch, rows, inner\] and \[batch, columns, inner\] in,
+    /// \[batch, rows, columns\] out.
     pub(super) fn product(&self, product: &Product<'_>, [a, b, to]: [View<'_>; 3]) {
         let Product { batch, rows, columns, inner, bias, clamp } = *product;
         let mut sizes = [rows, columns, inner].map(to_u32).to_vec();
