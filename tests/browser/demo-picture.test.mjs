@@ -1,4 +1,4 @@
-/** Pictures in the demo: chosen, pasted or dropped, shown with the size that the model sees, and sent with a message. */
+/** Pictures in the demo: chosen, pasted or dropped, shown with the size that the model sees, and sent. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -242,7 +242,7 @@ impl Model {
     }
 
     /// Starts an answer; nothing runs before it is pulled. `pictures` belong to the request's media
-    /// parts, in order. `seed` is used if the request has none. `report` is called with the finished
+    /// parts, in order. `seed` is used if the request has none. `report` receives the finished
     /// share of the work on each picture, from 0 to 1.
     pub fn start(
         &self,
