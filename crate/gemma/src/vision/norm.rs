@@ -11,12 +11,12 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    /// The root mean square alone.
+    /// The root mean square only.
     pub(crate) fn plain(epsilon: f32) -> Self {
         Self { is_centred: false, weight: None, bias: None, epsilon }
     }
 
-    /// Norms vectors in place, each of `width` values.
+    /// Normalises vectors in place, each of `width` values.
     pub(crate) fn apply(&self, x: &mut [f32], width: usize) {
         for x in x.chunks_exact_mut(width.max(1)) {
             self.one(x);

@@ -128,13 +128,13 @@ impl Prepared {
         (self.picture.width / unit) * (self.picture.height / unit)
     }
 
-    /// Patches in a row and in a column.
+    /// Returns the number of patches per row and per column.
     pub(crate) fn grid(&self, config: &VisionConfig) -> (usize, usize) {
         (self.picture.width / config.patch, self.picture.height / config.patch)
     }
 
-    /// The pixels of one patch, channel by channel, as the tower reads them.
-    /// \[3, patch, patch\]
+    /// Returns the pixels of one patch, channel by channel, in the tower's order. \[3, patch,
+    /// patch\]
     pub(crate) fn patch(&self, index: usize, config: &VisionConfig, to: &mut Vec<f32>) {
         let (columns, side) = (self.grid(config).0.max(1), config.patch);
         let (left, top) = (index % columns * side, index / columns * side);

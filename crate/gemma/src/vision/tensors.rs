@@ -43,7 +43,7 @@ impl VisionModel {
 pub(crate) struct LinearTensors {
     pub(crate) weight: Tensor,
     pub(crate) bias: Option<Tensor>,
-    /// Lowest and highest input, lowest and highest output.
+    /// Minimum and maximum of the input, minimum and maximum of the output.
     pub(crate) clamp: Option<[Tensor; 4]>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct TowerLayerTensors {
     pub(crate) key: LinearTensors,
     pub(crate) value: LinearTensors,
     pub(crate) output: LinearTensors,
-    /// On each head of queries and of keys. \[`head_dim`\]
+    /// Norms of each head of queries and of keys. \[`head_dim`\]
     pub(crate) head_norms: Option<[NormTensors; 2]>,
     pub(crate) after_attention: Option<NormTensors>,
     pub(crate) ffn_norm: NormTensors,
@@ -74,16 +74,16 @@ pub(crate) struct TowerLayerTensors {
 pub(crate) struct TowerTensors {
     /// \[width, 3 · patch²\]
     pub(crate) patch: LinearTensors,
-    /// One row for each place, or for each column and then for each row of patches.
+    /// One row for each position, or for each column and then for each row of patches.
     pub(crate) positions: Tensor,
-    /// On pixels, on patches and on their sum with positions; without a tower only.
+    /// Norms of pixels, of patches and of their sum with positions; without a tower only.
     pub(crate) patch_norms: Option<[NormTensors; 3]>,
     pub(crate) layers: Vec<TowerLayerTensors>,
-    /// After the last layer.
+    /// Norm after the last layer.
     pub(crate) last_norm: Option<NormTensors>,
-    /// What pooled values are moved and scaled by. \[width\]
+    /// Offset and scale of pooled values. \[width\]
     pub(crate) standard: Option<[Tensor; 2]>,
-    /// On pooled values. \[width\]
+    /// Norm of pooled values. \[width\]
     pub(crate) projection_norm: Option<NormTensors>,
     /// \[outputs, width\], or the transpose.
     pub(crate) projection: Tensor,

@@ -19,9 +19,9 @@ use crate::weights::{Tensor, damaged};
 const SLAB: usize = 32;
 /// The number of patches whose attention is computed before a pause.
 const QUERIES: usize = 8;
-/// Of the angles along each axis.
+/// The base of the angles along each axis.
 pub(crate) const ROPE_BASE: f64 = 100.0;
-/// Of Gemma 4's norms without a tower.
+/// The epsilon of Gemma 4's norms without a tower.
 pub(crate) const UNIFIED_EPSILON: f32 = 1e-5;
 
 /// Products and attention, which take most of the time.
@@ -362,7 +362,7 @@ impl<A: Arithmetic> Linear<A> {
     }
 }
 
-/// The position embeddings that one picture needs.
+/// The position embeddings of one picture.
 pub(crate) struct Places {
     width: usize,
     columns: usize,

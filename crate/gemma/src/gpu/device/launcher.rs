@@ -35,7 +35,7 @@ pub(crate) enum Grid {
     Fixed(u32),
     /// Always these.
     Whole([u32; 3]),
-    /// One item for each token and each of `each`, `per_group` items in a workgroup.
+    /// One item for each token and each of `each`, `per_group` items per workgroup.
     Items { each: u32, per_group: u32 },
     /// A constant number in x, and tokens in groups of `each` in z.
     Tiles { across: u32, each: u32 },

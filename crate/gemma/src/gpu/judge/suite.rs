@@ -295,7 +295,7 @@ suite! {
         async |device: &Device, tiny: &Tiny| {
             seeing::rows_are_checked(device, kernels(16, true), tiny).await
         };
-    /// An error of the request before.
+    /// An error of the previous request.
     a_late_error_fails_no_other_request: one_of(&["f32"]), checks::a_late_error_fails_no_other_request;
 }
 

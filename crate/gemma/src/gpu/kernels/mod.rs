@@ -231,7 +231,7 @@ pub(crate) enum Sight {
     Picture,
 }
 
-/// What a layer's attention sees.
+/// The scope of a layer's attention.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     /// Slots of its cache.
@@ -240,7 +240,7 @@ pub(crate) struct View {
     pub(crate) window: u32,
     /// What tokens see besides those before them.
     pub(crate) sight: Sight,
-    /// Scores from one head to the next.
+    /// The stride of scores between heads.
     pub(crate) score_stride: usize,
 }
 

@@ -111,7 +111,7 @@ impl Head {
         &self.many
     }
 
-    /// The dispatches of one way to pick.
+    /// Returns the dispatches of one variant of picking.
     pub(crate) fn pick(&self, picking: Picking) -> &[Dispatch] {
         self.picks.iter().find(|it| it.0 == picking).map_or(&[], |it| &it.1)
     }

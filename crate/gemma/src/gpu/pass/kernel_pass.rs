@@ -72,7 +72,8 @@ impl KernelPass {
         let pace = pace.timed(options.clock, options.submission);
         // A picture whose rows see each other goes through at once, however long texts are cut.
         let chunk = model.longest_chunk(chunk).min(capacity);
-        // A chunk's keys are put before its queries look: the first one still sees its window.
+        // A chunk's keys are stored before its attention is computed, so the ring must still
+        // contain the first one's window.
         let window = model.config.window();
         let ring = ring_slots(window, chunk.max(PAGE), capacity);
         let plan = options.plan(device);
@@ -202,7 +203,7 @@ impl KernelPass {
         // The kernel advanced the record by itself.
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
-        // Rows of a token can be read when it is known here.
+        // Rows of a token can be read only when its ID is known here.
         let may_go_on = is_plain && !self.network.added.reads_rows() && !self.ends_in_a_picture();
         if self.looks_ahead && may_go_on && self.position() < self.network.layout.capacity {
             self.send_ahead();

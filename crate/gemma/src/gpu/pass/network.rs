@@ -312,8 +312,8 @@ impl Network {
         let attend = |view: View| {
             let (source, grid) = view.attend(layer, shapes.attend);
             let kernel = self.recorder.kernel(&source);
-            // Queries times keys and scores times values, each of which takes as long as two of a
-            // product.
+            // Queries times keys and scores times values, each of which takes twice as long per
+            // multiply-add as a product.
             let work = 4 * u64::from(to_u32(layer.head_dim));
             self.recorder.bind(&kernel, &bound, grid).working(work)
         };

@@ -55,7 +55,7 @@ impl KernelPass {
         self.tokens().last().is_some_and(|id| *id >= FIRST_ROW)
     }
 
-    /// Feeds one token as decoding does: all in one submission, which is not waited for.
+    /// Feeds one token as in decoding: in one submission, without waiting.
     pub(super) async fn feed_one(&mut self, token: u32) -> Result<()> {
         self.network.fetch(&[token]).await?;
         let progress = self.begin(&[token]);
