@@ -1,10 +1,10 @@
-/** A benchmark as one JSON object that someone with another device can send. */
+/** Formats a benchmark as one JSON object, for sending by owners of other devices. */
 
 const share = (part, whole) => (part > 0 && whole > 0 ? Math.round((1000 * part) / whole) / 1000 : undefined)
 
 /**
- * Returns the report: what ran where, its counts, its ratios, and the measurements they come from. A token reads the
- * weights once, so that the decoded tokens per second and the bytes of the file give the bandwidth that is achieved.
+ * Returns the report: the adapter and the kernels, counts, ratios, and the underlying measurements. A token reads the
+ * weights once, so tokens per second and the file's size give the achieved bandwidth.
  */
 export function reportOf(plan, measured, machine, date) {
   const { shape, body, precision, prompts, contexts, tokens } = plan

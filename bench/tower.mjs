@@ -1,7 +1,7 @@
 /**
- * How long a picture takes through Gemma 3's tower in WebAssembly, in the engine's file for CPUs: seconds a layer, the
- * longest stretch without a pause, and the heap. `node bench/tower.mjs TOWER MODEL`: files by the examples `tower` and
- * `tiny`.
+ * Measures the time of a picture in Gemma 3's tower in WebAssembly, in the engine's file for CPUs: seconds a layer,
+ * the longest stretch without a pause, and the heap. `node bench/tower.mjs TOWER MODEL`: the examples `tower` and
+ * `tiny` write the files.
  */
 
 import { openAsBlob, readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ const engine = await import(join(root, 'crate/npm/wasm/cpu/hybridge_cpu.js'))
 const { memory } = engine.initSync({ module: readFileSync(join(root, 'crate/npm/wasm/cpu/hybridge_cpu_bg.wasm')) })
 const [tower, text] = process.argv.slice(2)
 const side = 896
-/** Of a layer: products of 4,096 patches with 15.2 million weights, and their attention. */
+/** The multiply-adds of a layer: products of 4,096 patches with 15.2 million weights, and their attention. */
 const operations = 2 * 4096 * 15.2e6 + 4 * 4096 * 4096 * 1152
 
 const options = { contextWindow: 512, device: 'cpu', precision: 'exact', kind: 'generator' }
@@ -23,7 +23,7 @@ picture.rows(Uint8Array.from({ length: 4 * side * side }, (_, at) => (at * 26544
 const message = { role: 'user', content: [{ media: { url: 'data:,' } }, { text: 'Describe it' }] }
 const before = memory.buffer.byteLength
 
-/** The longest time between two turns of the event loop. */
+/** Returns the longest time between two turns of the event loop. */
 let longest = 0
 let last = performance.now()
 const { port1, port2 } = new MessageChannel()

@@ -12,7 +12,7 @@ export const element = (tag, properties = {}, ...children) => {
 const textOf = ({ content }) => content.map((part) => part.text ?? '').join('')
 /** Returns the user's text without the retrieved passages. */
 export const questionOf = ({ content }) => textOf({ content: content.filter(({ metadata }) => !metadata?.source) })
-/** The pictures of a message, from the data in it alone. */
+/** Returns the pictures of a message whose data it contains. */
 const picturesIn = ({ content }) =>
   content
     .filter(({ media }) => media?.url?.startsWith('data:image/'))

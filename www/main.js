@@ -46,7 +46,7 @@ let ai
 /** The two branches separately, for answers side by side. */
 let branches
 let talk
-/** The picture that goes along with the next message. */
+/** The picture to send with the next message. */
 const picture = pictureField({
   find,
   familyOf: () => (device.info.supports?.media ? (/gemma-?4/i.test(device.info.name) ? 4 : 3) : undefined),

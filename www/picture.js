@@ -1,12 +1,12 @@
-// A picture to ask about: chosen, photographed, pasted or dropped. It is shown with the size in which the model sees it.
+// A picture to ask about: chosen, photographed, pasted or dropped. It is shown with the size that the model receives.
 import { element } from './entries.js'
 
-/** Gemma 4's unit of a token, in pixels. */
+/** The side of the square that becomes one token in Gemma 4, in pixels. */
 const unit = 48
 
 /**
- * The size to which a model resizes a picture, and the tokens that it becomes there: Gemma 3 stretches every picture to
- * one square, Gemma 4 keeps about its shape within a budget of tokens.
+ * Returns the size to which a model resizes a picture, and its number of tokens: Gemma 3 stretches every picture to
+ * one square, Gemma 4 keeps its approximate shape within a budget of tokens.
  */
 export function seenAs({ width, height }, family, budget = 280) {
   if (family === 3) return { width: 896, height: 896, tokens: 256 }
@@ -20,8 +20,8 @@ export function seenAs({ width, height }, family, budget = 280) {
 }
 
 /**
- * Wires the form's field for pictures, pasting and its preview. `familyOf()` is 3 or 4 where the device model sees, else
- * undefined.
+ * Sets up the form's field for pictures, pasting and the preview. `familyOf()` is 3 or 4 if the device model supports
+ * pictures, else undefined.
  */
 export function pictureField({ find, familyOf }) {
   let held
@@ -53,7 +53,7 @@ export function pictureField({ find, familyOf }) {
     return true
   }
 
-  /** Says again what becomes of the picture, after the model changed. */
+  /** Updates the description after the model changed. */
   function show() {
     if (!held) return
     const { width, height } = held
@@ -79,7 +79,7 @@ export function pictureField({ find, familyOf }) {
     take,
     show,
     drop,
-    /** The picture, which goes along with one message. */
+    /** The picture to send with one message. */
     get file() {
       return held?.file
     },

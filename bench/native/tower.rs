@@ -19,7 +19,8 @@ use serde_json::json;
 const SIDE: usize = 896;
 /// As in the released tower.
 const REAL_LAYERS: u32 = 27;
-/// Of a layer: products of 4,096 patches with 15.2 million weights, and their attention.
+/// The multiply-adds of a layer: products of 4,096 patches with 15.2 million weights, and their
+/// attention.
 const OPERATIONS: f64 = 2.0 * 4096.0 * 15.2e6 + 4.0 * 4096.0 * 4096.0 * 1152.0;
 
 fn main() -> Result<()> {
@@ -53,7 +54,7 @@ fn main() -> Result<()> {
     let loading = started.elapsed();
     let picture = Picture::new(SIDE, SIDE, TinyTower::pixels(SIDE, SIDE))?;
     let prepared = Prepared::new(&picture, &model.config, Budget::USUAL)?;
-    // What came before is no part of the stretch that begins now.
+    // Earlier work is not part of the period that begins now.
     pollster::block_on(pause());
     longest.set(Duration::ZERO);
     let started = Instant::now();

@@ -1,4 +1,4 @@
-/** Pictures in the demo: chosen, pasted or dropped, shown with the size that the model sees, and sent. */
+/** Pictures in the demo: chosen, pasted or dropped, shown with the size that the model receives, and sent. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ after(async () => {
   await demo?.close()
 })
 
-/** A picture of this size, as the page gets it by one of its ways. */
+/** Passes a picture of this size to the page in one of its ways. */
 const give = (page, way, [width, height]) =>
   page.evaluate(
     async ({ way, width, height }) => {
@@ -38,7 +38,7 @@ const give = (page, way, [width, height]) =>
     { way, width, height },
   )
 
-test('a picture is taken by a field, pasted and dropped, and goes along with one message', async () => {
+test('a picture is chosen by a field, pasted or dropped, and sent with one message', async () => {
   const { context, page, problems } = await openState(browser, demo, {})
   for (const [index, way] of ['file', 'paste', 'drop'].entries()) {
     const size = [30 + index, 20]
@@ -63,7 +63,7 @@ test('a picture is taken by a field, pasted and dropped, and goes along with one
   await context.close()
 })
 
-test('the size that a model sees is the one of its training', async () => {
+test('the size that a model receives is that of its training', async () => {
   const { context, page } = await openState(browser, demo, {})
   const found = await page.evaluate(async () => {
     const { seenAs } = await import('./picture.js')

@@ -120,7 +120,7 @@ for (const [name, tower] of [
     await page.context().close()
   })
 
-test('a picture is answered on the GPU as natively', async (t) => {
+test('a picture on the GPU gets the native answer', async (t) => {
   const beside = await setUp({ gpu: true })
   t.after(() => beside.close())
   calm(beside.host, files)

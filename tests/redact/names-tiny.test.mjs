@@ -1,4 +1,4 @@
-/** Names found by a model in its worker: the tiny one, in the world that it knows. */
+/** Finds names with the tiny model in its worker, in the world of its training. */
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'

@@ -4,7 +4,7 @@ import { reportOf } from '../../bench/report.mjs'
 
 const plan = { shape: '1b', body: 'q4_0', precision: 'exact', prompts: [128], contexts: [128], tokens: 16 }
 
-test('A report names the adapter and the kernels, and gives ratios of the bandwidth', () => {
+test('a report contains the adapter and the kernels, and ratios of the bandwidth', () => {
   const measured = {
     adapter: 'a GPU',
     software: false,
@@ -31,7 +31,7 @@ test('A report names the adapter and the kernels, and gives ratios of the bandwi
   assert.deepEqual(JSON.parse(JSON.stringify(report)).measured, measured)
 })
 
-test('A report without measurements has no ratios', () => {
+test('a report without measurements has no ratios', () => {
   const report = reportOf(plan, {}, {}, '2026-11-29')
   assert.equal(report.ratios.matvec_of_reading, undefined)
   assert.deepEqual(report.ratios.decode_of_reading, {})

@@ -346,7 +346,7 @@ impl Model {
         })?;
         options.progress = report.map(|report| {
             Progress::new(move |share| {
-                // A listener that throws is the listener's own trouble.
+                // An exception of the listener does not affect the answer.
                 let _ = report.call1(&JsValue::NULL, &f64::from(share).into());
             })
         });

@@ -1,7 +1,7 @@
-//! A vision tower out of burn's plain operations: the slow twin of [`crate::gpu::KernelTower`].
+//! A vision tower in burn's plain operations: the slow twin of [`crate::gpu::KernelTower`].
 //!
-//! In wasm its operations weigh 0.4 MB gzip without products and 0.9 MB more with them, of the 2 MB
-//! that the engine may have, so that it is there for tests alone.
+//! In wasm its operations take 0.4 MB gzip without products and 0.9 MB more with them, of the
+//! engine's 2 MB, so it is for tests only.
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
@@ -18,20 +18,20 @@ use crate::vision::tower::{Places, ROPE_BASE, UNIFIED_EPSILON, read_clamp};
 use crate::vision::{PictureEncoder, PictureRows, Prepared, Projector, VisionConfig, VisionModel};
 use crate::weights::Tensor as Stored;
 
-/// A tower by burn.
+/// A tower in burn.
 #[derive(Debug)]
 pub struct BurnTower {
     config: VisionConfig,
     model: VisionModel,
     burn: BurnDevice,
-    /// First to last.
+    /// Layers, in order.
     layers: Vec<BurnTowerLayer>,
 }
 
 /// One layer.
 #[derive(Module, Debug)]
 pub struct BurnTowerLayer {
-    /// Before attention.
+    /// Norm before attention.
     pub attention_norm: BurnNorm,
     /// \[width, width\]
     pub query: BurnLinear,
@@ -41,13 +41,13 @@ pub struct BurnTowerLayer {
     pub value: BurnLinear,
     /// \[width, width\]
     pub output: BurnLinear,
-    /// On each head of queries.
+    /// Norm of each query head.
     pub query_norm: Option<BurnNorm>,
-    /// On each head of keys.
+    /// Norm of each key head.
     pub key_norm: Option<BurnNorm>,
-    /// On the output of attention.
+    /// Norm of the output of attention.
     pub after_attention: Option<BurnNorm>,
-    /// Before the feed-forward block.
+    /// Norm before the feed-forward block.
     pub ffn_norm: BurnNorm,
     /// \[hidden, width\]
     pub gate: Option<BurnLinear>,
@@ -55,18 +55,18 @@ pub struct BurnTowerLayer {
     pub up: BurnLinear,
     /// \[width, hidden\]
     pub down: BurnLinear,
-    /// On the output of the feed-forward block.
+    /// Norm of the output of the feed-forward block.
     pub after_ffn: Option<BurnNorm>,
 }
 
-/// `clamp(W · clamp(x) + b)`, of which bias and clamps may be absent.
+/// `clamp(W · clamp(x) + b)`, where bias and clamps are optional.
 #[derive(Module, Debug)]
 pub struct BurnLinear {
     /// \[outputs, inputs\]
     pub weight: Param<Tensor<2>>,
     /// \[outputs\]
     pub bias: Option<Param<Tensor<1>>>,
-    /// Lowest and highest input, lowest and highest output.
+    /// Minimum and maximum of the input, minimum and maximum of the output.
     #[module(skip)]
     pub clamp: Option<[f32; 4]>,
 }
@@ -78,12 +78,12 @@ pub struct BurnNorm {
     pub weight: Param<Tensor<1>>,
     /// \[width\]
     pub bias: Option<Param<Tensor<1>>>,
-    /// Added to variances.
+    /// Added to the variance.
     #[module(skip)]
     pub epsilon: f32,
 }
 
-/// cos and sin of each patch's angles. \[1, patches, 2 (column, row), 1, pairs\]
+/// Cosines and sines of each patch's angles. \[1, patches, 2 (column, row), 1, pairs\]
 #[derive(Clone, Debug)]
 struct Angles {
     cosines: Tensor<5>,
@@ -94,7 +94,8 @@ impl BurnTower {
     /// Loads a tower's weights as f32.
     ///
     /// # Errors
-    /// As [`Device::burn`] and reading the file.
+    ///
+    /// Returns errors of [`Device::burn`] and of reading the file.
     pub async fn load(device: &Device, model: &VisionModel) -> Result<Self> {
         let burn = device.burn()?;
         let epsilon = model.config.epsilon;
@@ -143,7 +144,7 @@ impl BurnTower {
         Ok(PictureRows { width: config.outputs, values })
     }
 
-    /// Patches with their positions. \[1, patches, width\]
+    /// Embeds patches with their positions. \[1, patches, width\]
     async fn embed(&self, picture: &Prepared) -> Result<Tensor<3>> {
         let (config, tensors) = (&self.config, &self.model.tensors);
         let (columns, rows) = picture.grid(config);
@@ -204,7 +205,8 @@ impl BurnTowerLayer {
             key = angles.turn(key_norm.apply(key));
             value = rms_only(value, config.epsilon);
         } else {
-            // Only these scores are scaled: where heads are normed, their weights do it.
+            // Only these scores are scaled: if heads are normalised, the weights of the norms do
+            // it.
             #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
             let scale = 1.0 / (config.head_dim() as f32).sqrt();
             query = query.mul_scalar(scale);
@@ -278,7 +280,7 @@ impl Angles {
         Self { cosines: tensor(cosines), sines: tensor(sines) }
     }
 
-    /// Turns heads by the column of their patch in the first half, and by its row in the second.
+    /// Rotates heads by the column of their patch in the first half, and by its row in the second.
     /// \[heads, patches, dim\]
     fn turn(&self, x: Tensor<3>) -> Tensor<3> {
         let [heads, patches, dim] = x.dims();
@@ -293,7 +295,7 @@ impl Angles {
     }
 }
 
-/// Weights from a tower's file, as f32.
+/// Reads weights from a tower's file, as f32.
 #[derive(Clone, Copy, Debug)]
 struct Reader<'a> {
     gguf: &'a Gguf,
@@ -377,7 +379,7 @@ fn normed(x: Tensor<3>, norm: Option<&BurnNorm>) -> Tensor<3> {
     }
 }
 
-/// The mean of each square of patches. \[1, patches, width\]
+/// Returns the mean of each square of patches. \[1, patches, width\]
 fn pool(x: Tensor<3>, (columns, rows): (usize, usize), side: usize) -> Tensor<3> {
     let [_, _, width] = x.dims();
     let (across, down) = (columns / side, rows / side);

@@ -1,9 +1,6 @@
-//! Attention of many queries over all patches of a picture.
+//! Attention of many queries to all patches of a picture.
 //!
-//! ```text
-//! keys    [heads, patches / 6, dim, 6]     eight queries meet six keys: 48 sums stay in registers,
-//! values  [heads, dim / 6, patches, 6]     and every read is of what lies next
-//! ```
+//! ·
 
 use hybridge_core::Result;
 
@@ -12,9 +9,9 @@ use super::vector::exp;
 use crate::cache::no_room;
 use crate::vision::tower::Heads;
 
-/// Keys, or values, that meet the queries at a time.
+/// The number of keys, or values, multiplied by the queries at a time.
 const TILE: usize = 6;
-/// Queries in a vector.
+/// The number of queries in a vector.
 const QUERIES: usize = 8;
 
 /// Keys and values of all patches.
@@ -26,7 +23,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Room for so many patches.
+    /// Allocates keys and values for this many patches.
     pub(super) fn new(patches: usize, heads: Heads) -> Result<Self> {
         let room = |count: usize| {
             let mut store = Vec::new();
@@ -43,7 +40,7 @@ impl Seen {
         })
     }
 
-    /// Puts keys and values of the patches from `first` on. \[patches, width\] each.
+    /// Stores keys and values of the patches from `first` on. \[patches, width\] each.
     pub(super) fn put(&mut self, first: usize, keys: &[f32], values: &[f32]) {
         let Heads { count, dim } = self.heads;
         let (tiles, parts) = (self.patches.div_ceil(TILE), dim.div_ceil(TILE));
@@ -107,7 +104,7 @@ impl Seen {
     }
 }
 
-/// Eight queries over one head.
+/// Eight queries of one head.
 struct Look<'a> {
     /// \[`dim`, 8 queries\]
     queries: &'a [[f32; QUERIES]],
@@ -130,7 +127,7 @@ impl Kernel for Look<'_> {
         for (tile, scores) in tiles.zip(scores.chunks_exact_mut(TILE)) {
             products(lanes, queries, tile, scores);
         }
-        // Behind the last patch there are none.
+        // There are no keys after the last patch.
         let scores = scores.get_mut(..patches).unwrap_or_default();
         let mut most = lanes.splat(f32::MIN);
         for score in &*scores {
@@ -152,7 +149,7 @@ impl Kernel for Look<'_> {
     }
 }
 
-/// Σ of eight times each of six.
+/// Returns Σ of eight values times each of six.
 #[inline(always)]
 fn products<L: Lanes>(
     lanes: L,

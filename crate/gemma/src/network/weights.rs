@@ -409,7 +409,7 @@ impl Model {
         Self { longest_picture: most_rows, ..self }
     }
 
-    /// Returns whether it reads pictures.
+    /// Returns whether it supports pictures.
     #[must_use]
     pub fn reads_pictures(&self) -> bool {
         self.longest_picture > 0

@@ -22,7 +22,7 @@ pub async fn load_tower(model: &VisionModel, pause: Pause) -> Result<Box<dyn Pic
 #[derive(Debug)]
 struct Plain;
 
-/// Keys and values as they are. \[patches, width\] each.
+/// Keys and values, unchanged. \[patches, width\] each.
 struct Seen {
     heads: Heads,
     keys: Vec<f32>,

@@ -1,4 +1,4 @@
-//! From the last layer's patches to what is projected.
+//! Pools the last layer's patches before the projection.
 
 use hybridge_core::Result;
 
@@ -12,7 +12,7 @@ use crate::gguf::Gguf;
 #[derive(Debug)]
 pub(crate) struct Pooling {
     last_norm: Option<Norm>,
-    /// What pooled values are moved and scaled by.
+    /// Offset and scale of pooled values.
     standard: Option<[Vec<f32>; 2]>,
     projection_norm: Norm,
 }
@@ -40,7 +40,7 @@ impl Pooling {
         })
     }
 
-    /// One vector for each token. \[patches, width\] in, \[tokens, width\] out.
+    /// Returns one vector for each token. \[patches, width\] in, \[tokens, width\] out.
     pub(crate) fn apply(
         &self,
         config: &VisionConfig,
@@ -68,7 +68,7 @@ impl Pooling {
     }
 }
 
-/// The mean of each square of patches.
+/// Returns the mean of each square of patches.
 #[expect(clippy::cast_precision_loss, reason = "a handful of patches")]
 fn pool(x: &[f32], width: usize, (columns, rows): (usize, usize), side: usize) -> Vec<f32> {
     if side == 1 {

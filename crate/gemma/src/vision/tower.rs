@@ -27,7 +27,7 @@ pub(crate) const UNIFIED_EPSILON: f32 = 1e-5;
 /// Products and attention, which take most of the time.
 pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     type Matrix: std::fmt::Debug;
-    /// Keys and values of all patches, as attention reads them.
+    /// Keys and values of all patches, in the form that attention reads.
     type Seen;
 
     /// Reads a matrix.
@@ -39,10 +39,10 @@ pub(crate) trait Arithmetic: std::fmt::Debug + 'static {
     /// W·x for each vector. \[vectors, columns\] in, \[vectors, rows\] out.
     fn times(matrix: &Self::Matrix, x: &[f32], out: &mut [f32]);
 
-    /// Room for keys and values of so many patches.
+    /// Allocates keys and values for this many patches.
     fn room(patches: usize, heads: Heads) -> Result<Self::Seen>;
 
-    /// Puts those of some patches, from the one on that is named. \[patches, width\] each.
+    /// Stores those of some patches, from `first` on. \[patches, width\] each.
     fn put(seen: &mut Self::Seen, first: usize, keys: &[f32], values: &[f32]);
 
     /// softmax(q·k) v of every query over all keys. \[queries, width\] in and out.

@@ -38,7 +38,7 @@ export function callsOf(message: Message, makeId: (wayBack: WayBack) => string):
   return message.content.flatMap((part) => {
     if (!('toolRequest' in part)) return []
     const { name, input, ref } = part.toolRequest
-    // It leaves as JSON, which has no undefined.
+    // It is sent as JSON, which has no undefined.
     const wayBack = { ref, branches, metadata: part.metadata } as WayBack
     return [{ id: makeId(wayBack), name, input: input ?? {}, wayBack }]
   })

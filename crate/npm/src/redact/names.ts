@@ -60,7 +60,7 @@ function continued(passage: string): GenerateRequest | undefined {
   }
 }
 
-/** A small model that repeats itself would otherwise write until its window is full. */
+/** Returns the maximum number of names of a kind, because a small model that repeats itself would fill its window. */
 function mostIn(passage: string): number {
   return Math.min(mostNames, Math.ceil(passage.length / 4))
 }

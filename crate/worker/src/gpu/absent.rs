@@ -31,7 +31,7 @@ impl OpenGpu {
     }
 }
 
-/// Returns what loads vision towers on the CPU.
+/// Returns the loader of vision towers, on the CPU.
 pub(crate) fn tower_loader(_: Option<&OpenGpu>) -> LoadTower {
     Box::new(|vision| Box::pin(load_tower(vision, pace())))
 }

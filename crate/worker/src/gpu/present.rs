@@ -55,7 +55,7 @@ impl OpenGpu {
     }
 }
 
-/// Returns what loads vision towers: on the GPU if the model runs there, else on the CPU.
+/// Returns the loader of vision towers: on the GPU if the model runs there, else on the CPU.
 pub(crate) fn tower_loader(gpu: Option<&OpenGpu>) -> LoadTower {
     let Some(device) = gpu.map(|gpu| gpu.0.clone()) else {
         return Box::new(|vision| Box::pin(load_tower(vision, pace())));

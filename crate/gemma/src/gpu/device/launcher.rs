@@ -33,7 +33,7 @@ pub(crate) struct Progress {
 pub(crate) enum Grid {
     /// A constant number, folded into two dimensions if one is too short.
     Fixed(u32),
-    /// Always these.
+    /// A constant number in each dimension.
     Whole([u32; 3]),
     /// One item for each token and each of `each`, `per_group` items per workgroup.
     Items { each: u32, per_group: u32 },

@@ -1,5 +1,5 @@
-//! Tests of pictures: vision towers by kernels and by burn, and their rows among tokens, against
-//! the scalar ones, which records judge.
+//! Tests pictures: vision towers by kernels and by burn, and their rows among tokens, compared with
+//! the scalar ones, which are tested with records.
 
 use std::rc::Rc;
 
@@ -17,15 +17,16 @@ use crate::source::Memory;
 use crate::testing::{Random, Tiny, TinyTower};
 use crate::vision::{Budget, Picture, PictureEncoder, Prepared, VisionModel};
 
-/// Browsers take one: what the others do beside it is not of the browser.
+/// Browsers test one, because the other cases do not depend on the browser.
 const IN_BROWSERS: [&str; 1] = ["vision_gemma4_standard"];
-/// burn tries its products out, which takes long.
+/// burn tunes its products, which takes long.
 const BY_BURN: [&str; 2] = ["vision_gemma3_exchanged", "vision_gemma4"];
 
-/// Rows of pictures are those of the scalar tower.
+/// Checks that rows of pictures agree with the scalar tower.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn towers_agree(device: &Device) -> Result<()> {
     for tiny in TinyTower::all() {
         if IS_NATIVE || IN_BROWSERS.contains(&tiny.name) {
@@ -62,7 +63,7 @@ async fn tower_agrees(device: &Device, tiny: &TinyTower) -> Result<()> {
     Ok(())
 }
 
-/// Tokens, or rows of one picture with their ids.
+/// Tokens, or rows of one picture with their IDs.
 enum Part {
     Text(Vec<u32>),
     Picture(Vec<u32>, Vec<f32>),
@@ -76,7 +77,7 @@ impl Part {
     }
 }
 
-/// Texts of these lengths and pictures of these rows by turns.
+/// Returns texts of these lengths and pictures of these rows, alternately.
 fn parts(lengths: &[usize], tiny: &Tiny, width: usize) -> Vec<Part> {
     let mut random = Random(5);
     let (mut tokens, mut next) = (tiny.prompt(64).into_iter(), FIRST_ROW);
@@ -92,7 +93,7 @@ fn parts(lengths: &[usize], tiny: &Tiny, width: usize) -> Vec<Part> {
     lengths.iter().enumerate().map(part).collect()
 }
 
-/// Feeds parts but for the first `held` ids.
+/// Feeds the parts except for the first `held` IDs.
 async fn feed(pass: &mut dyn Pass, parts: &[Part], held: usize) -> Result<()> {
     let (mut rest, width) = (held, pass.config().width);
     for part in parts {
@@ -110,16 +111,18 @@ async fn feed(pass: &mut dyn Pass, parts: &[Part], held: usize) -> Result<()> {
     Ok(())
 }
 
-/// Logits after rows of pictures are those of the scalar pass, wherever a sequence is taken up.
+/// Checks that logits after rows of pictures agree with the scalar pass, wherever a sequence is
+/// resumed.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn rows_agree(device: &Device, options: Options, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?.with_pictures(40);
     let parts = parts(&[4, 9, 3, 33, 5], tiny, model.config.width);
     let all: Vec<u32> = parts.iter().flat_map(Part::ids).copied().collect();
     let mut pass = KernelPass::load(device, &model, 80, options).await?;
-    // After the second picture, and after the text behind it.
+    // After the second picture, and after the text that follows it.
     for length in [4, 5] {
         let parts = parts.get(..length).unwrap_or_default();
         let mut judge = Scalar::load(&model, 80).await?;
@@ -128,7 +131,7 @@ pub(crate) async fn rows_agree(device: &Device, options: Options, tiny: &Tiny) -
         feed(&mut pass, parts, 0).await?;
         near(tiny.name, &pass.logits().await?, &right)?;
         let count = parts.iter().map(|part| part.ids().len()).sum::<usize>();
-        // In the first text, amid each picture, and before the last token or row.
+        // In the first text, inside each picture, and before the last token or row.
         for cut in [2, 8, 30, count - 1] {
             // Another conversation, which overwrites the rings.
             let other = tiny.prompt(60);
@@ -138,7 +141,7 @@ pub(crate) async fn rows_agree(device: &Device, options: Options, tiny: &Tiny) -
             feed(&mut pass, parts, held).await?;
             near(&format!("{} from {held}", tiny.name), &pass.logits().await?, &right)?;
         }
-        // A choice leaves the logits pending, though the pass may run ahead with a token.
+        // A choice leaves the logits pending, although the pass may submit a token early.
         pass.look_ahead(true);
         let right_token = judge.choose(&GREEDY).await?.token;
         for _ in 0..2 {
@@ -154,10 +157,11 @@ pub(crate) async fn rows_agree(device: &Device, options: Options, tiny: &Tiny) -
     Ok(())
 }
 
-/// Rows that do not fit, and models that read no pictures.
+/// Checks that rows that do not fit, and models that do not support pictures, are refused.
 ///
 /// # Errors
-/// What is not refused.
+///
+/// Returns what is not refused.
 pub(crate) async fn rows_are_checked(device: &Device, options: Options, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let ids = [FIRST_ROW, FIRST_ROW + 1];

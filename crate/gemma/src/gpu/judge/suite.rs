@@ -284,7 +284,7 @@ suite! {
     a_loaded_model_is_held_to_its_file:
         natively_also(&["mixed", "soft_cap"], &["q4_0", "q6_k", "untied", "large_residual"]),
         checks::a_loaded_model_is_held_to_its_file;
-    /// Pictures among tokens: seen ahead by all layers, by none and by local ones.
+    /// Pictures among tokens: with all layers, no layer, or local layers attending ahead.
     rows_of_pictures_agree: natively_also(&[], &["gemma4_dense", "period_2", "gemma4"]),
         async |device: &Device, tiny: &Tiny| {
             seeing::rows_agree(device, kernels(16, true), tiny).await?;

@@ -220,14 +220,14 @@ pub(crate) fn span_memory(layer: &Layer) -> Option<u32> {
     fits.then(|| 16 * (4 * fours * quads + BLOCK * fours + SPAN.workgroup))
 }
 
-/// Which keys a token sees.
+/// The keys to which a token attends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// Its own and those before it.
+    /// Its own key and earlier ones.
     Causal,
-    /// Those behind it too.
+    /// Later keys, too.
     BothWays,
-    /// As causal, and all of the pass: rows of one picture.
+    /// As with `Causal`, and all keys of the pass: rows of one picture.
     Picture,
 }
 
@@ -238,7 +238,7 @@ pub(crate) struct View {
     pub(crate) capacity: usize,
     /// The window; 0 means no limit.
     pub(crate) window: u32,
-    /// What tokens see besides those before them.
+    /// The keys to which tokens attend besides earlier ones.
     pub(crate) sight: Sight,
     /// The stride of scores between heads.
     pub(crate) score_stride: usize,

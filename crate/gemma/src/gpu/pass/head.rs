@@ -106,7 +106,8 @@ impl Head {
         if tokens == 1 { &self.one } else { &self.many }
     }
 
-    /// Those that follow a pass of rows of a picture, of which even a single one is not rounded.
+    /// Returns the dispatches after a pass of rows of a picture, of which even a single one is not
+    /// rounded.
     pub(crate) fn after_rows(&self) -> &[Dispatch] {
         &self.many
     }

@@ -65,12 +65,13 @@ impl KernelPass {
         let tile = tiles::tokens_of(shapes.tile);
         let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
-        // Submissions are cut inside a dispatch wherever there are enough workgroups for that: only
-        // a CPU adapter reads fewer tokens at once than its buffers hold.
+        // Submissions are split inside a dispatch if it has enough workgroups, so only a CPU
+        // adapter reads fewer tokens at once than its buffers can store.
         let grows = options.chunk == 0 && shapes == Shapes::SOFTWARE;
         let pace = if grows { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let pace = pace.timed(options.clock, options.submission);
-        // A picture whose rows see each other goes through at once, however long texts are cut.
+        // A picture whose rows attend to each other is processed at once, however long the chunks
+        // of texts are.
         let chunk = model.longest_chunk(chunk).min(capacity);
         // A chunk's keys are stored before its attention is computed, so the ring must still
         // contain the first one's window.

@@ -79,9 +79,9 @@ pub(crate) struct Network {
     pub(crate) one: Vec<Dispatch>,
     /// The dispatches for a whole chunk.
     pub(crate) many: Vec<Dispatch>,
-    /// The same for rows of a picture, where the model reads pictures.
+    /// The same for rows of a picture, if the model supports pictures.
     pub(crate) seeing: Vec<Dispatch>,
-    /// How many of `many` it has so far, in its way.
+    /// The number of dispatches of `many` that it contains in its own form so far.
     pub(super) seen: usize,
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Pending {
     Nothing,
     /// Hidden states of this many tokens.
     Hidden(u32),
-    /// Those of so many rows of a picture.
+    /// Hidden states of this many rows of a picture.
     Rows(u32),
     Logits,
     /// Overwritten by the logits of a step that was submitted early.

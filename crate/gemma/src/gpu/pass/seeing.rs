@@ -1,5 +1,5 @@
-//! The list of dispatches for rows of a picture: that of many tokens, but for what looks tokens up
-//! and for attention where rows see all of their picture.
+//! The list of dispatches for rows of a picture: that of many tokens, except for lookups, and for
+//! attention if rows attend to their whole picture.
 
 use burn::tensor::wgpu::wgpu;
 
@@ -8,8 +8,8 @@ use crate::gpu::kernels::{self, Adding, padded};
 use crate::gpu::pass::network::Network;
 
 impl Network {
-    /// Begins the list: rows stand in the residual stream already, so that adding an empty branch
-    /// norms them for the first layer.
+    /// Begins the list: rows are in the residual stream already, so adding an empty branch
+    /// normalises them for the first layer.
     pub(super) fn begin_seeing(&mut self, norm: &wgpu::Buffer) {
         let adding = Adding { scales: false, norms: true };
         let (source, grid) = kernels::add(&self.config, self.layout.shapes.token, adding, None);
@@ -27,12 +27,12 @@ impl Network {
         self.seen = self.many.len();
     }
 
-    /// Whether the list was begun.
+    /// Whether the list has begun.
     pub(super) fn is_seeing(&self) -> bool {
         !self.seeing.is_empty()
     }
 
-    /// Adds a layer's attention of many tokens, and that of a picture where it differs.
+    /// Adds a layer's attention of many tokens, and that of a picture if it differs.
     pub(super) fn push_attention(&mut self, attend: Dispatch, seeing: Option<Dispatch>) {
         self.catch_up();
         if self.is_seeing() {
@@ -42,7 +42,7 @@ impl Network {
         self.seen = self.many.len();
     }
 
-    /// Takes over what both lists have in common.
+    /// Copies the common part of both lists.
     pub(super) fn catch_up(&mut self) {
         if self.is_seeing() {
             self.seeing.extend(self.many.iter().skip(self.seen).cloned());
@@ -50,7 +50,7 @@ impl Network {
         self.seen = self.many.len();
     }
 
-    /// Writes rows to where the first layer reads them. \[rows, width\]
+    /// Writes rows to the input of the first layer. \[rows, width\]
     pub(crate) fn put_rows(&self, rows: &[f32]) {
         let (width, stride) = (self.config.width, padded(self.config.width) as usize);
         let mut bytes = Vec::with_capacity(4 * stride * (rows.len() / width.max(1)));

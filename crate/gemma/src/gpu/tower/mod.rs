@@ -1,7 +1,7 @@
-//! A vision tower by kernels ([`ops`]); [`crate::burn::BurnTower`] is its slow twin.
+//! A vision tower in kernels ([`ops`]); [`crate::burn::BurnTower`] is its slow twin.
 //!
-//! Layers are read when their turn comes and freed after it, so that no tower stands on the GPU
-//! beside the text network: what is held are the patches and one layer.
+//! Each layer is read when needed and freed afterwards, so that the GPU never contains the whole
+//! tower beside the text network, but only the patches and one layer.
 
 mod ops;
 
@@ -19,9 +19,9 @@ use crate::vision::{PictureEncoder, PictureRows, Prepared, Projector, VisionConf
 use crate::weights::{Tensor, damaged};
 use ops::{Norming, Numbers, Product, Queue, View};
 
-/// Patches that are embedded together.
+/// The number of patches that are embedded together.
 const EMBEDDED: usize = 1024;
-/// Values of scores, or of the feed-forward block's inside, that are there at once.
+/// The maximum number of scores, or of values inside the feed-forward block, in memory at once.
 const VALUES: usize = 8 << 20;
 
 /// A tower on the GPU.
@@ -36,7 +36,7 @@ pub struct KernelTower {
 /// One layer.
 #[derive(Debug)]
 struct Layer {
-    /// Before attention.
+    /// Norm before attention.
     attention_norm: Norm,
     /// \[width, width\]
     query: Linear,
@@ -46,13 +46,13 @@ struct Layer {
     value: Linear,
     /// \[width, width\]
     output: Linear,
-    /// On each head of queries.
+    /// Norm of each query head.
     query_norm: Option<Norm>,
-    /// On each head of keys.
+    /// Norm of each key head.
     key_norm: Option<Norm>,
-    /// On the output of attention.
+    /// Norm of the output of attention.
     after_attention: Option<Norm>,
-    /// Before the feed-forward block.
+    /// Norm before the feed-forward block.
     ffn_norm: Norm,
     /// \[hidden, width\]
     gate: Option<Linear>,
@@ -60,11 +60,11 @@ struct Layer {
     up: Linear,
     /// \[width, hidden\]
     down: Linear,
-    /// On the output of the feed-forward block.
+    /// Norm of the output of the feed-forward block.
     after_ffn: Option<Norm>,
 }
 
-/// `clamp(W · clamp(x) + b)`, of which bias and clamps may be absent.
+/// `clamp(W · clamp(x) + b)`, where bias and clamps are optional.
 #[derive(Debug)]
 struct Linear {
     /// \[outputs, inputs\]
@@ -73,7 +73,7 @@ struct Linear {
     inputs: usize,
     /// \[outputs\]
     bias: Option<Numbers>,
-    /// Lowest and highest input, lowest and highest output.
+    /// Minimum and maximum of the input, minimum and maximum of the output.
     clamp: Option<[f32; 4]>,
 }
 
@@ -84,21 +84,21 @@ struct Norm {
     weight: Numbers,
     /// \[width\]
     bias: Option<Numbers>,
-    /// Added to variances.
+    /// Added to the variance.
     epsilon: f32,
 }
 
-/// The patches of a picture on their way through the layers.
+/// The patches of a picture between layers.
 struct State {
     patches: usize,
     /// \[patches, width\]
     x: Numbers,
-    /// cos and sin of each patch's angles. \[patches, 2 (column, row), pairs, 2\]
+    /// Cosines and sines of each patch's angles. \[patches, 2 (column, row), pairs, 2\]
     angles: Numbers,
 }
 
 impl KernelTower {
-    /// Takes a tower's file; its weights are read for each picture.
+    /// Opens a tower's file, whose weights are read for each picture.
     #[must_use]
     pub fn load(device: &Device, model: &VisionModel) -> Self {
         Self {
@@ -135,7 +135,7 @@ impl KernelTower {
         Ok(PictureRows { width: config.outputs, values })
     }
 
-    /// Patches with their positions. \[patches, width\]
+    /// Embeds patches with their positions. \[patches, width\]
     async fn embed(&self, picture: &Prepared) -> Result<Numbers> {
         let (config, tensors, queue) = (&self.config, &self.tensors, &self.queue);
         let (columns, rows) = picture.grid(config);
@@ -182,7 +182,7 @@ impl KernelTower {
         Ok(x)
     }
 
-    /// What the last layer made as rows of the text network's width. \[tokens, outputs\]
+    /// Converts the last layer's output to rows of the text network's width. \[tokens, outputs\]
     async fn project(&self, mut x: Vec<f32>, grid: (usize, usize)) -> Result<Vec<f32>> {
         let (config, tensors, queue) = (&self.config, &self.tensors, &self.queue);
         let pooling = Pooling::load(&self.gguf, config, tensors).await?;
@@ -243,7 +243,7 @@ impl Layer {
         let mut query = self.query.apply(queue, h, patches);
         let mut key = self.key.apply(queue, h, patches);
         let mut value = self.value.apply(queue, h, patches);
-        // Where heads are normed, their weights scale the scores.
+        // If heads are normalised, the weights of the norms scale the scores.
         #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
         let mut scale = 1.0 / (dim as f32).sqrt();
         if let (Some(query_norm), Some(key_norm)) = (&self.query_norm, &self.key_norm) {
@@ -310,7 +310,7 @@ impl Layer {
 }
 
 impl Linear {
-    /// The product with some rows. \[count, outputs\]
+    /// Computes the product with some rows. \[count, outputs\]
     fn apply(&self, queue: &Queue, x: View<'_>, count: usize) -> Numbers {
         let (outputs, inputs) = (self.outputs, self.inputs);
         let out = queue.room(count * outputs);
@@ -329,7 +329,7 @@ impl Linear {
 }
 
 impl Norm {
-    /// The norm of so many rows, from one on to another on.
+    /// Normalises a number of rows, from one row of `x` on, to one row of `to` on.
     fn apply(&self, queue: &Queue, width: usize, rows: [usize; 3], x: &Numbers, to: &Numbers) {
         self.run(queue, plain(width, rows), x, to);
     }
@@ -346,7 +346,7 @@ impl Norm {
     }
 }
 
-/// So many rows as they are, from one on to another on.
+/// Copies a number of rows, from one row on to another.
 fn plain(width: usize, [rows, from, to]: [usize; 3]) -> Norming<'static> {
     Norming {
         rows,
@@ -381,8 +381,8 @@ fn copy(queue: &Queue, width: usize, rows: [usize; 3], x: &Numbers, to: &Numbers
     queue.norm(&plain(width, rows), x, to);
 }
 
-/// cos and sin of each patch's angles: by its column in the first half of a head, by its row in the
-/// second. \[patches, 2, pairs, 2\]
+/// Returns cosines and sines of each patch's angles: by its column in the first half of a head, by
+/// its row in the second. \[patches, 2, pairs, 2\]
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -397,7 +397,7 @@ fn angles(config: &VisionConfig, columns: usize, rows: usize) -> Vec<f32> {
     places.flat_map(of_place).flat_map(|(sine, cosine)| [cosine as f32, sine as f32]).collect()
 }
 
-/// Weights from a tower's file, as f32.
+/// Reads weights from a tower's file, as f32.
 #[derive(Clone, Copy, Debug)]
 struct Reader<'a> {
     gguf: &'a Gguf,

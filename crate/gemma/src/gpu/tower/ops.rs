@@ -1,5 +1,5 @@
-//! What a tower does on the GPU: five kernels, each over buffers of any sizes, which stand in a
-//! buffer of their own, so that each is compiled once.
+//! The operations of a tower on the GPU: five kernels over buffers of any size, whose sizes are in
+//! a separate buffer, so that each kernel is compiled once.
 
 use std::fmt;
 use std::rc::Rc;
@@ -15,22 +15,22 @@ use crate::gpu::kernels::to_u32;
 
 use Access::{Read, Write};
 
-/// Rows and columns of a workgroup's part of a product.
+/// The number of rows and columns of a product that a workgroup computes.
 const TILE: u32 = 64;
-/// Invocations of the other kernels' workgroups.
+/// The workgroup size of the other kernels.
 const WORKGROUP: u32 = 64;
-/// Kernels of a tower do not follow a sequence.
+/// Kernels of a tower do not depend on a position in a sequence.
 const NOWHERE: Progress = Progress { position: 0, tokens: 1 };
 
 /// Runs kernels one after the other.
 #[derive(Debug)]
 pub(super) struct Queue {
     recorder: Recorder,
-    /// What is bound where a kernel reads nothing.
+    /// Bound in place of missing inputs.
     nothing: Numbers,
 }
 
-/// Numbers on the GPU, freed with their last user.
+/// Numbers on the GPU, freed with their last reference.
 #[derive(Clone)]
 pub(super) struct Numbers(Rc<Owned>);
 
@@ -48,8 +48,8 @@ impl fmt::Debug for Numbers {
     }
 }
 
-/// Part of some numbers as matrices: the first value, and how far apart matrices, rows and values
-/// of a row are.
+/// A part of some numbers as matrices: the first value, and the strides of matrices, rows and
+/// values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'a> {
     pub(super) numbers: &'a Numbers,
@@ -58,13 +58,13 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// One matrix of rows that follow each other.
+    /// Creates a view of one matrix with contiguous rows.
     pub(super) fn rows(numbers: &'a Numbers, first_row: usize, width: usize) -> Self {
         Self { numbers, first: first_row * width, strides: [0, width, 1] }
     }
 }
 
-/// One product for each of a batch.
+/// A batch of products.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product<'a> {
     pub(super) batch: usize,
@@ -73,7 +73,7 @@ pub(super) struct Product<'a> {
     pub(super) inner: usize,
     /// \[columns\]
     pub(super) bias: Option<&'a Numbers>,
-    /// Lowest and highest input, lowest and highest output.
+    /// Minimum and maximum of the input, minimum and maximum of the output.
     pub(super) clamp: Option<[f32; 4]>,
 }
 
@@ -82,27 +82,27 @@ pub(super) struct Product<'a> {
 pub(super) struct Norming<'a> {
     pub(super) rows: usize,
     pub(super) width: usize,
-    /// The first row that is read, and where the first result goes.
+    /// The first row to read, and the first row to write.
     pub(super) first: [usize; 2],
-    /// With a mean to subtract.
+    /// Whether the mean is subtracted.
     pub(super) is_centred: bool,
-    /// Without it rows are taken as they are.
+    /// Without it rows are not normalised.
     pub(super) epsilon: Option<f32>,
     pub(super) weight: Option<&'a Numbers>,
     pub(super) bias: Option<&'a Numbers>,
-    /// Whether the result is added to what stands there.
+    /// Whether the result is added to the existing values.
     pub(super) adds: bool,
 }
 
 impl Queue {
-    /// A queue on a device.
+    /// Creates a queue on a device.
     pub(super) fn new(device: &Device) -> Self {
         let recorder = Recorder::new(device.clone());
         let nothing = buffer(device, 4, wgpu::BufferUsages::STORAGE);
         Self { recorder, nothing }
     }
 
-    /// Room for so many numbers.
+    /// Allocates this many numbers.
     pub(super) fn room(&self, count: usize) -> Numbers {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
@@ -118,7 +118,7 @@ impl Queue {
         numbers
     }
 
-    /// The numbers, once all that was asked before is done.
+    /// Returns the numbers, once all earlier work is done.
     pub(super) async fn read(&self, numbers: &Numbers) -> Result<Vec<f32>> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = buffer(self.recorder.device(), numbers.0.0.size(), usage);
@@ -127,13 +127,13 @@ impl Queue {
         Ok(bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it)).collect())
     }
 
-    /// Waits until all that was asked is done.
+    /// Waits until all earlier work is done.
     pub(super) async fn finish(&self) -> Result<()> {
         self.recorder.device().idle().await
     }
 
-    /// to = a · bᵀ. \[batch, rows, inner\] and \[batch, columns, inner\] in,
-    /// \[batch, rows, columns\] out.
+    /// Computes to = a · bᵀ. \[batch, rows, inner\] and \[batch, columns, inner\] in, \[batch,
+    /// rows, columns\] out.
     pub(super) fn product(&self, product: &Product<'_>, [a, b, to]: [View<'_>; 3]) {
         let Product { batch, rows, columns, inner, bias, clamp } = *product;
         let mut sizes = [rows, columns, inner].map(to_u32).to_vec();
@@ -151,7 +151,7 @@ impl Queue {
         self.launch(Kernel::Product, groups, &[a.numbers, b.numbers, bias, to.numbers], &sizes);
     }
 
-    /// The norm of rows, or rows as they are.
+    /// Normalises rows, or copies them.
     pub(super) fn norm(&self, norming: &Norming<'_>, x: &Numbers, to: &Numbers) {
         let Norming { rows, width, first, is_centred, epsilon, weight, bias, adds } = *norming;
         let flags = [epsilon.is_some(), is_centred, adds, weight.is_some(), bias.is_some()];
@@ -163,13 +163,13 @@ impl Queue {
         self.launch(Kernel::Norm, folded(to_u32(rows)), &[x, weight, bias, to], &sizes);
     }
 
-    /// The softmax of scaled rows, in place.
+    /// Computes the softmax of scaled rows, in place.
     pub(super) fn softmax(&self, x: &Numbers, [rows, columns]: [usize; 2], scale: f32) {
         let sizes = [to_u32(rows), to_u32(columns), scale.to_bits()];
         self.launch(Kernel::Softmax, folded(to_u32(rows)), &[x], &sizes);
     }
 
-    /// Turns heads in place by their patches' angles. \[patches, heads, 4 · pairs\]
+    /// Rotates heads in place by their patches' angles. \[patches, heads, 4 · pairs\]
     pub(super) fn turn(&self, x: &Numbers, angles: &Numbers, shape: [usize; 3]) {
         let [patches, heads, pairs] = shape.map(to_u32);
         let all = patches * heads * 2 * pairs;
@@ -177,7 +177,7 @@ impl Queue {
         self.launch(Kernel::Turn, groups, &[x, angles], &[all, heads, pairs]);
     }
 
-    /// up = gelu(gate) · up, or gelu(up) without a gate.
+    /// Computes up = gelu(gate) · up, or gelu(up) without a gate.
     pub(super) fn gelu(&self, up: &Numbers, gate: Option<&Numbers>, count: usize) {
         let sizes = [to_u32(count), u32::from(gate.is_some())];
         let gate = gate.unwrap_or(&self.nothing);
@@ -196,7 +196,7 @@ impl Queue {
     }
 }
 
-/// What cannot be made is reported by the next wait.
+/// If the allocation fails, the next wait reports it.
 fn buffer(device: &Device, bytes: u64, usage: wgpu::BufferUsages) -> Numbers {
     const WHAT: &str = "a vision tower";
     let descriptor = wgpu::BufferDescriptor {
@@ -209,7 +209,7 @@ fn buffer(device: &Device, bytes: u64, usage: wgpu::BufferUsages) -> Numbers {
     Numbers(Rc::new(Owned(device.guarded(WHAT, || wgpu.create_buffer(&descriptor)))))
 }
 
-/// So many workgroups in two dimensions.
+/// Distributes workgroups over two dimensions.
 fn folded(groups: u32) -> [u32; 3] {
     let across = groups.clamp(1, GROUPS_MAX);
     [across, groups.div_ceil(across), 1]

@@ -41,7 +41,7 @@ export class SeeingGeneration {
   readonly #work = new AbortController()
   #generation: Generation | undefined
   #report: (share: number) => void = () => {}
-  /** In hundredths, so that listeners get few reports. */
+  /** In steps of a hundredth, so that listeners are called rarely. */
   #share = -1
 
   constructor(model: Model, request: ModelRequest, seed: number) {

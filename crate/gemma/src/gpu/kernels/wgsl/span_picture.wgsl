@@ -1,5 +1,5 @@
-// The keys a row of a picture sees: those before it, WINDOW in all (0: no limit), and its whole picture, of which this
-// pass is the end. First and count.
+// The keys to which a row of a picture attends: earlier ones, WINDOW in all (0: no limit), and its whole picture, with
+// which this pass ends. First and count.
 fn visible(position: u32, tokens: u32) -> vec2<u32> {
     let first = select(0u, position + 1u - WINDOW, WINDOW > 0u && position + 1u > WINDOW);
     return vec2<u32>(first, progress.position + tokens - first);

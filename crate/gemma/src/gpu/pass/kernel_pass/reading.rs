@@ -26,7 +26,7 @@ impl KernelPass {
         self.network.recorder.device().check()
     }
 
-    /// Feeds rows of a picture: all at once where they see each other.
+    /// Feeds rows of a picture: all at once if they attend to each other.
     pub(super) async fn feed_rows(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
         check_rows(self, ids, rows, self.network.layout.chunk)?;
         if self.network.seeing.is_empty() {
@@ -37,7 +37,7 @@ impl KernelPass {
         let is_cut = self.network.config.picture_sight() == PictureSight::Behind;
         let step = if is_cut { self.pace.tokens() } else { self.network.layout.chunk };
         for (ids, rows) in ids.chunks(step).zip(rows.chunks(step * width)) {
-            // Where layers get inputs of their own, rows get those of the padding token.
+            // If layers have their own inputs, rows get those of the padding token.
             self.network.fetch(&vec![0; ids.len()]).await?;
             let progress = self.begin(ids);
             self.known.progress = None;

@@ -1,4 +1,4 @@
-// up = gelu(gate) · up, or gelu(up) without a gate. Beyond ±9 f32 cannot tell tanh from ±1, and fast drivers overflow.
+// up = gelu(gate) · up, or gelu(up) without a gate. Beyond ±9 tanh rounds to ±1 in f32, and fast drivers overflow.
 @group(0) @binding(0) var<storage, read_write> up: array<f32>;
 @group(0) @binding(1) var<storage, read> gate: array<f32>; // as long as up, or nothing
 @group(0) @binding(2) var<storage, read> sizes: array<u32>; // values, whether there is a gate

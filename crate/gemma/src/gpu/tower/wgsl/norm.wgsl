@@ -3,7 +3,7 @@
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // [width], or nothing
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [width], or nothing
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [rows, width]
-@group(0) @binding(4) var<storage, read> sizes: array<u32>; // rows, width, first row of x and of out, what is done, epsilon
+@group(0) @binding(4) var<storage, read> sizes: array<u32>; // rows, width, first row of x and of out, operation, epsilon
 
 var<workgroup> sums: array<f32, 64>;
 

@@ -1,5 +1,5 @@
-// c[batch, row, column] = clamp(Σ_k clamp(a[batch, row, k]) · b[batch, column, k] + bias[column]), each of any strides.
-// A workgroup makes 64 × 64 values of c, an invocation 4 × 4 of them; 16 k at a time are shared.
+// c[batch, row, column] = clamp(Σ_k clamp(a[batch, row, k]) · b[batch, column, k] + bias[column]), each with any
+// strides. A workgroup computes 64 × 64 values of c, an invocation 4 × 4 of them; 16 k at a time are shared.
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // [columns], or nothing
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let highest = bitcast<f32>(sizes[15]);
     let major = lane / 16u;
     let minor = lane % 16u;
-    // Neighbours read neighbouring values, whichever dimension is the dense one.
+    // Adjacent invocations read adjacent values, whichever dimension is contiguous.
     let left_k = select(major, minor, a_k == 1u);
     let left_quad = select(minor, major, a_k == 1u);
     let right_k = select(major, minor, b_k == 1u);

@@ -1,4 +1,4 @@
-// Turns the pairs (j, j + dim/4) of both halves of each head by the angles of its patch.
+// Rotates the pairs (j, j + dim/4) of both halves of each head by the angles of its patch.
 @group(0) @binding(0) var<storage, read_write> x: array<f32>; // [patches, heads, 2 halves, 2, pairs]
 @group(0) @binding(1) var<storage, read> angles: array<f32>; // [patches, 2 halves, pairs, 2 (cos, sin)]
 @group(0) @binding(2) var<storage, read> sizes: array<u32>; // all pairs, heads, pairs
