@@ -47,7 +47,7 @@ export function pictureField({ find, familyOf }) {
       state.textContent = `${file.name || 'This picture'} cannot be decoded. Choose a PNG, JPEG or WebP file.`
       return true
     }
-    frame.replaceChildren(element('img', { src: held.url, alt: 'The picture that goes along with your message' }))
+    frame.replaceChildren(element('img', { src: held.url, alt: 'The picture to send with your message' }))
     find('picture-drop').hidden = false
     show()
     return true
@@ -60,8 +60,8 @@ export function pictureField({ find, familyOf }) {
     const family = familyOf()
     const seen = family && seenAs(held, family)
     state.textContent = seen
-      ? `${width} × ${height} pixels, which this device's model sees as ${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
-      : `${width} × ${height} pixels. This device's model reads no pictures: a cloud that sees must answer.`
+      ? `${width} × ${height} pixels, which this device's model receives as ${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
+      : `${width} × ${height} pixels. This device's model does not support pictures, so a cloud must answer.`
   }
 
   find('picture').addEventListener('change', ({ target }) => void take(target.files[0]))
