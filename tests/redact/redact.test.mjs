@@ -281,21 +281,22 @@ describe('names', () => {
 
   test('a model without turns is shown examples, and chooses among candidates from the text', async () => {
     const model = echo()
-    const base = scripted(() => ({ text: '{"persons":["Ann Smith"],"places":["Bonn"],"organisations":[]}' }), {
+    const base = scripted(() => ({ text: '{"persons":["Ann Smith"],"places":["Bonn"],"organisations":["none"]}' }), {
       inferenceSource: 'on_device',
       supports: { multiturn: false, systemRole: false },
     })
     const ai = redacting(model, { names: base })
-    await ai.generate('Did Ann Smith go\nto Bonn, or not?')
-    assert.equal(model.seen[0].messages[0].content[0].text, 'Did [PERSON_1] go\nto [PLACE_1], or not?')
+    await ai.generate('Did Ann Smith go\nto Bonn, or none?')
+    assert.equal(model.seen[0].messages[0].content[0].text, 'Did [PERSON_1] go\nto [PLACE_1], or none?')
     const [{ messages, output }] = base.seen
     assert.deepEqual(
       messages.map(({ role }) => role),
       ['user'],
     )
-    assert.match(messages[0].content[0].text, /\n\nText: Did Ann Smith go to Bonn, or not\?\nNames:$/)
+    assert.match(messages[0].content[0].text, /\n\nText: Did Ann Smith go to Bonn, or none\?\nNames:$/)
     const { items, maxItems } = output.schema.properties.persons
     assert.deepEqual(items.enum, [
+      'none',
       'Did',
       'Did Ann',
       'Did Ann Smith',

@@ -45,6 +45,13 @@ const examples: ReadonlyArray<readonly [text: string, names: Record<string, read
   ['Translate this recipe into Italian.', { persons: [], places: [], organisations: [] }],
 ]
 
+/** The entry of a list without names: a base model hardly ever closes a list that it has just opened. */
+const none = 'none'
+
+function filled(names: Record<string, readonly string[]>): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(names).map(([kind, list]) => [kind, list.length === 0 ? [none] : list]))
+}
+
 /**
  * Returns the request for a model without turns. It chooses among candidates, because such a base model invents names
  * and repeats itself endlessly; undefined if there are none.
@@ -53,10 +60,10 @@ function continued(passage: string): GenerateRequest | undefined {
   const text = passage.replace(/\s+/g, ' ').trim()
   const candidates = candidatesIn(text)
   if (candidates.length === 0) return undefined
-  const shown = examples.map(([example, names]) => `Text: ${example}\nNames: ${JSON.stringify(names)}\n\n`)
+  const shown = examples.map(([example, names]) => `Text: ${example}\nNames: ${JSON.stringify(filled(names))}\n\n`)
   return {
     prompt: `${shown.join('')}Text: ${text}\nNames:`,
-    output: { schema: schemaOf(Math.min(mostNames, Math.ceil(candidates.length / 2)), candidates) },
+    output: { schema: schemaOf(Math.min(mostNames, Math.ceil(candidates.length / 2)), [none, ...candidates]) },
   }
 }
 
@@ -129,7 +136,9 @@ export class NameFinder {
       const names = answer[member]
       if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw this.#unread()
       const number = this.#kinds.findIndex(([name]) => name === kind)
-      return names.flatMap((name) => spellings(name.trim(), passage).map((text) => [number, text] as const))
+      return names
+        .filter((it) => it !== none)
+        .flatMap((name) => spellings(name.trim(), passage).map((text) => [number, text] as const))
     })
   }
 
