@@ -91,6 +91,15 @@ fn a_token_of_gemma_4_e2b_has_this_cost() {
     );
 }
 
+#[test]
+fn a_token_of_gemma_3n_e2b_has_this_cost() {
+    check(
+        "3n-e2b",
+        "451 dispatches of 30 layers; 4096 invocations and 25 % of lanes at least; \
+         304 steps of sampling; waits 73/62 22/6 132/122 44/32 252/244",
+    );
+}
+
 /// A step reads the model once: all weights, and the visible keys and values.
 #[test]
 fn bytes_are_weights_and_keys() {

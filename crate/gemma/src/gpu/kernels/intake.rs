@@ -98,7 +98,11 @@ impl Intake {
 
     /// The bytes of workgroup memory for vectors of `in_quads` quads.
     pub(crate) fn memory(&self, in_quads: u32) -> u32 {
-        if self.is_stored() { 0 } else { 16 * in_quads }
+        match self {
+            Self::Stored => 0,
+            Self::Normed(_) | Self::Embedded(_) => 16 * in_quads,
+            Self::Spans(spans) => 16 * in_quads + 4 * SPANS * spans.heads,
+        }
     }
 
     /// The number of loop iterations of one invocation until the vector is available.
@@ -112,7 +116,9 @@ impl Intake {
             Self::Embedded(it) => {
                 2 * shares(to_u32(it.shape.units())) + shape.workgroup.next_power_of_two().ilog2()
             }
-            Self::Spans(spans) => 2 * SPANS * shares(spans.heads * spans.quads),
+            Self::Spans(spans) => {
+                2 * SPANS * shares(spans.heads * SPANS) + SPANS * shares(spans.heads * spans.quads)
+            }
         }
     }
 

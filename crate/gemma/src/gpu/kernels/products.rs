@@ -111,7 +111,11 @@ impl Product {
         // Rounded results are stored in groups of four.
         let choices: &[u32] = if is_pair || output_rounding.is_some() { &[4] } else { &[4, 2, 1] };
         let is_fixed = !plan.follows() || matches!(self.rows, Rows::Gated(_)) && !is_pair;
-        let team = if is_fixed { Team::fixed(plan) } else { Team::of(rows, units, choices) };
+        let team = if is_fixed {
+            Team::fixed(plan)
+        } else {
+            Team::of(rows, units, choices, !self.intake.is_stored())
+        };
         (team, if is_pair { 2 } else { team.rows })
     }
 

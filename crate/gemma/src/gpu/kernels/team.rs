@@ -30,15 +30,17 @@ impl Team {
 
     /// For so many rows of so many units: the most rows at once, of `choices`, that leave enough
     /// invocations; of those the lanes with the least idle time.
-    pub(crate) fn of(rows: u32, units: u32, choices: &[u32]) -> Self {
+    ///
+    /// A wide workgroup does once for more rows what each workgroup repeats.
+    pub(crate) fn of(rows: u32, units: u32, choices: &[u32], is_wide: bool) -> Self {
         let spread = |each: u32| {
             let least = INVOCATIONS.div_ceil(rows.div_ceil(each).max(1)).max(8);
             (least..=(2 * least).min(LANES_MAX)).map(move |lanes| (each, lanes))
         };
-        let all = choices.iter().flat_map(|each| spread(*each).map(Self::with(units)));
+        let all = choices.iter().flat_map(|each| spread(*each).map(Self::with(units, is_wide)));
         let mut even = all.filter(|(share, _)| *share >= SHARE).peekable();
         let Some((_, first)) = even.peek().copied() else {
-            return Self::widest(units, choices);
+            return Self::widest(units, choices, is_wide);
         };
         let alike = even.take_while(|(_, team)| team.rows == first.rows);
         // Of equal shares the first, because fewer lanes have less to sum.
@@ -47,22 +49,26 @@ impl Team {
     }
 
     /// Where no spread has enough invocations: as many as there can be.
-    fn widest(units: u32, choices: &[u32]) -> Self {
+    fn widest(units: u32, choices: &[u32], is_wide: bool) -> Self {
         let rows = choices.iter().copied().min().unwrap_or(1);
-        let mut lanes = (8..=LANES_MAX).map(|lanes| Self::with(units)((rows, lanes)));
+        let mut lanes = (8..=LANES_MAX).map(|lanes| Self::with(units, is_wide)((rows, lanes)));
         let best = lanes.rfind(|(share, _)| *share >= SHARE);
         best.map_or(Self { rows, shape: Shape { workgroup: 64, lanes: 8 } }, |(_, team)| team)
     }
 
     /// The team of so many rows and lanes, and the hundredths of its lanes that have work.
-    fn with(units: u32) -> impl Fn((u32, u32)) -> (u32, Self) {
+    fn with(units: u32, is_wide: bool) -> impl Fn((u32, u32)) -> (u32, Self) {
         move |(rows, lanes)| {
             let idle = |teams: u32| {
                 let workgroup = teams * lanes;
                 (workgroup.next_multiple_of(32) - workgroup) * 1024 / workgroup.next_multiple_of(32)
             };
             let some = 64_u32.div_ceil(lanes)..=(WORKGROUP_MAX / lanes).max(1);
-            let teams = some.min_by_key(|teams| (idle(*teams), *teams)).unwrap_or(1);
+            let teams = some
+                .min_by_key(|teams| {
+                    (idle(*teams), if is_wide { WORKGROUP_MAX - teams } else { *teams })
+                })
+                .unwrap_or(1);
             let workgroup = teams * lanes;
             let busy = units * workgroup;
             let all = units.div_ceil(lanes) * lanes * workgroup.next_multiple_of(32);
@@ -77,7 +83,7 @@ mod tests {
 
     #[track_caller]
     fn check(rows: u32, units: u32, choices: &[u32], expected: (u32, u32, u32)) {
-        let Team { rows: each, shape } = Team::of(rows, units, choices);
+        let Team { rows: each, shape } = Team::of(rows, units, choices, false);
         assert_eq!((each, shape.lanes, shape.workgroup), expected, "{rows} rows of {units} units");
     }
 
@@ -94,6 +100,8 @@ mod tests {
         // 4B.
         check(4096, 80, &[4, 2, 1], (4, 16, 64));
         check(2560, 320, &[4, 2, 1], (4, 32, 64));
+        let Team { shape, .. } = Team::of(1152, 32, &[4, 2, 1], true);
+        assert_eq!((shape.lanes, shape.workgroup), (32, 256));
         // Too small for any GPU.
         check(64, 8, &[4, 2, 1], (1, 8, 64));
     }
@@ -102,7 +110,7 @@ mod tests {
     fn every_matrix_is_spread_within_limits() {
         for rows in (1..4000).step_by(37) {
             for units in 1..300 {
-                let Team { rows: each, shape } = Team::of(rows, units, &[4, 2, 1]);
+                let Team { rows: each, shape } = Team::of(rows, units, &[4, 2, 1], rows % 2 == 0);
                 let whole = shape.workgroup.is_multiple_of(shape.lanes);
                 assert!(whole && shape.lanes <= LANES_MAX && shape.workgroup <= WORKGROUP_MAX);
                 let invocations = rows.div_ceil(each) * shape.lanes;
