@@ -20,7 +20,7 @@ after(async () => {
 
 const open = (state = {}) => openState(browser, demo, state)
 
-test('the demo adds less than 47 KB to what the package weighs, before a device model is chosen', async () => {
+test('before a device model is chosen, the demo adds less than 47 KB to the package', async () => {
   for (const path of ['', 'models.html', 'numbers.html']) {
     const { context, page, problems } = await open()
     const bytes = new Map()

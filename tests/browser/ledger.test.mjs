@@ -164,7 +164,7 @@ test('a later version’s data is kept, and this visit is counted in memory', as
   await tab.close()
 })
 
-test('a database of the same name with other stores fails no answer', async () => {
+test('a foreign database of the same name does not affect answers', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
     await new Promise((resolve, reject) =>

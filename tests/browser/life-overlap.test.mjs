@@ -86,7 +86,7 @@ const mostlyThere = (page) =>
 
 /** Returns the model's answer after a load from the store. */
 let plain
-test('most of a model is on the GPU before its end was sent, and it answers like one from the store', async () => {
+test('most of a model is on the GPU before its last bytes arrive, and its answer is the same', async () => {
   const gate = withhold(it.host)
   const page = await open()
   await page.evaluate(() => void load())
@@ -108,7 +108,7 @@ test('most of a model is on the GPU before its end was sent, and it answers like
   await page.context().close()
 })
 
-test('bytes that turn out wrong stay neither on the GPU nor in the store', async () => {
+test('wrong bytes stay neither on the GPU nor in the store', async () => {
   // In the middle of a matrix, where only the digest can detect it.
   let isWrong = true
   it.host.rule = ({ range }) => {
@@ -125,7 +125,7 @@ test('bytes that turn out wrong stay neither on the GPU nor in the store', async
   await page.context().close()
 })
 
-test('an abort ends both, and the stored bytes are enough for the next load', async () => {
+test('an abort ends load and download, and the next load uses the stored bytes', async () => {
   const gate = withhold(it.host)
   const page = await open()
   await page.evaluate(() => {

@@ -305,7 +305,7 @@ test('options that the browser lacks are emulated or reported', async () => {
   assert.equal(found.plain, null)
 })
 
-test('without the global it is absent, with a reason', async () => {
+test('without the global the model is absent, with a reason', async () => {
   const [availability, { error }] = await run(async () => {
     pretend(undefined)
     const model = hybridge.promptApiModel()
@@ -315,7 +315,7 @@ test('without the global it is absent, with a reason', async () => {
   assert.deepEqual([error.status, error.code], ['FAILED_PRECONDITION', 'PROMPT_API_MISSING'])
 })
 
-test("with this browser's own global", async (context) => {
+test('it works with this browser’s own global', async (context) => {
   const outcome = await run(async () => {
     globalThis.LanguageModel = globalThis.real
     if (globalThis.real === undefined) return undefined

@@ -62,7 +62,7 @@ test('the right answer streams in', async () => {
   }
 })
 
-test('sums, letters, and what it is', async () => {
+test('sums, letters, and questions about the model', async () => {
   for (const [prompt, answer] of [
     ['What is 23 + 45?', '23 + 45 = 60 + 8 = 68.'],
     ['Write "garden" in capitals.', 'GARDEN'],

@@ -242,7 +242,7 @@ test('runTools of the client, both ways', async () => {
   }
 })
 
-test('a named tool choice keeps only that tool, required; an external history works', async () => {
+test('a named tool choice keeps and requires only that tool; external histories are accepted', async () => {
   const model = scripted('m', ['ok'])
   const other = { type: 'function', function: { name: 'other' } }
   const history = [
@@ -479,7 +479,7 @@ test('only a delay leads to a retry, after that delay', async () => {
   assert.equal(long.seen.length, 1)
 })
 
-test('an exception of a callback is a 500 that reveals nothing of it', async () => {
+test('an exception of a callback is a 500 without its message', async () => {
   const strategy = {
     route: () => {
       throw new Error('secret prompt')

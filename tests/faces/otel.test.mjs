@@ -306,7 +306,7 @@ test('a large export is sent without keepalive, which browsers limit to 64 KB', 
   assert.equal(seen[0][1], true)
 })
 
-test('a busy collector is retried; one that refuses or is down loses spans and nothing else', async () => {
+test('a busy collector is retried; one that refuses or is down only loses spans', async () => {
   const busy = await collector(503, 429)
   const exporter = otlpExporter({ url: `${busy.url}/` })
   await withTelemetry(scripted('m', ['x']), { sink: exporter }).generate('x')

@@ -33,7 +33,7 @@ function pretend(hosts) {
 const a = 'https://a.example/m.gguf'
 const b = 'https://b.example/signed'
 
-test('which addresses get the headers', async () => {
+test('headers are sent to the named origin only', async () => {
   for (const [about, headers, hosts, requests, expected] of [
     [
       'a response without headers is no redirect',

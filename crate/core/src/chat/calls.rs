@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_beats_the_name() {
+    fn a_reference_takes_precedence_over_the_name() {
         let mut messages = history("u m?a?a t!a!a");
         let name = |part: &mut Part, to: &str| match &mut part.content {
             Content::ToolRequest(it) => it.reference = Some(to.to_owned()),

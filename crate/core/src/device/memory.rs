@@ -82,7 +82,7 @@ mod tests {
     use super::{Memory, Shape, WASM_LIMIT};
 
     #[test]
-    fn keys_and_values_count_and_a_refusal_names_them() {
+    fn keys_and_values_count_and_a_refusal_states_their_size() {
         let shape = Shape {
             layers: 48,
             width: 3840,

@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_not_held_and_shared_caches_are_counted_once() {
+    fn tables_are_not_counted_and_shared_caches_count_once() {
         let (shape, file) = (gemma_4_e2b(), 2_841_481_184);
         // About 1.5 GB of the published file are not tables.
         assert!((1_200_000_000..1_600_000_000).contains(&shape.held(file)), "{}", shape.held(file));
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_give_the_shape_and_every_cut_of_them_less() {
+    fn the_shape_is_read_from_the_first_bytes_and_less_from_fewer() {
         let bytes = header();
         assert_eq!(Shape::peek(&bytes), Some(gemma_1b()));
         let mut read = 0;

@@ -348,7 +348,7 @@ fn frequent_cuts_are_slowed_down() {
 }
 
 #[test]
-fn a_longer_retry_after_is_waited_for_up_to_a_minute() {
+fn retry_after_is_respected_up_to_a_minute() {
     for (seconds, pause) in [(None, 10), (Some(0), 10), (Some(3), 3000), (Some(u64::MAX), 60_000)] {
         let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
         for (round, doubled) in [10, 20, 40].into_iter().enumerate() {
@@ -413,7 +413,7 @@ fn a_recorded_size_is_believed_only_once_the_host_confirms_it() {
 /// Whatever a host does, a visit ends after a bounded number of requests and bytes, and a file
 /// reported as complete is complete.
 #[test]
-fn no_host_keeps_a_download_going_for_ever() {
+fn a_download_ends_with_every_host() {
     fn any(dice: &mut Dice) -> Mood {
         let at = usize::try_from(dice.below(400)).unwrap();
         match dice.below(16) {
@@ -456,7 +456,7 @@ fn no_host_keeps_a_download_going_for_ever() {
 }
 
 #[test]
-fn a_host_that_hides_its_headers() {
+fn a_host_may_hide_its_headers() {
     // The size of the first response cannot be read, so the whole file is requested.
     check(&[], |host, _| host.shows_headers = false, "whole after 450 bytes in 2 requests");
 }

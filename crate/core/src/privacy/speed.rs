@@ -11,7 +11,7 @@ use super::{kinds_of, spans_in};
 const MOST: usize = 60;
 
 #[test]
-fn no_unit_is_read_too_often() {
+fn no_text_is_read_too_often() {
     let mut random = Random::new(3);
     for unit in units(400, |end| random.below(end)) {
         let text = repeated(&unit, 3_000);

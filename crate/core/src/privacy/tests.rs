@@ -275,7 +275,7 @@ fn births() {
 }
 
 #[test]
-fn more_phones_as_people_write_them() {
+fn more_phone_notations() {
     check(
         "phone",
         &[
@@ -385,7 +385,7 @@ fn more_keys_and_passwords() {
 }
 
 #[test]
-fn more_births() {
+fn more_dates_of_birth() {
     check(
         "date-of-birth",
         &[
@@ -437,7 +437,7 @@ fn versions_are_not_addresses() {
 }
 
 #[test]
-fn the_corpus_is_found_and_look_alikes_are_not() {
+fn the_corpus_is_detected_and_look_alikes_are_not() {
     let table = super::figures::measure(300);
     table.print();
     for (kind, found, of, missed) in &table.plain {
@@ -528,7 +528,7 @@ fn a_word_inside_a_password_does_not_make_it_a_placeholder() {
     }
 }
 #[test]
-fn a_number_is_not_mistaken_for_a_word() {
+fn numbers_are_not_mistaken_for_words() {
     // Words are recognised by hashes, and one in five thousand other words has the hash of one of
     // them.
     for digits in (0..100_000).step_by(if cfg!(debug_assertions) { 97 } else { 1 }).chain([694]) {

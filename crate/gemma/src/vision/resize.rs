@@ -141,7 +141,7 @@ mod tests {
     use crate::testing::Random;
 
     #[test]
-    fn the_same_size_changes_nothing() {
+    fn resizing_to_the_same_size_has_no_effect() {
         let mut random = Random(1);
         let pixels: Vec<u8> = (0..3 * 7 * 5).map(|_| random.byte()).collect();
         for filter in [Filter::Bilinear, Filter::Bicubic] {

@@ -165,7 +165,7 @@ fn conversations_with_pictures_continue_from_the_cache() {
 }
 
 #[test]
-fn a_stop_during_a_tower_loses_nothing() {
+fn a_stop_during_a_tower_keeps_the_conversation() {
     for pair in pairs() {
         let mut session = pair.session();
         let request = request(&[user("Describe P briefly")]);

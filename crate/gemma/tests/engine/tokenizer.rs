@@ -115,7 +115,7 @@ fn merges_do_not_produce_control_tokens() {
 }
 
 #[test]
-fn runs_that_a_converter_declared_normal_are_whole_again() {
+fn runs_declared_as_normal_tokens_are_restored() {
     let ollama = written(|it| {
         it.types.iter_mut().filter(|kind| **kind == 4).for_each(|kind| *kind = 1);
         it.pieces[138..168].iter_mut().for_each(|piece| *piece = piece.replace(' ', "▁"));

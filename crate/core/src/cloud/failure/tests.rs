@@ -51,7 +51,7 @@ fn http_status_alone() {
 }
 
 #[test]
-fn google_names_the_status() {
+fn the_status_named_by_google_is_used() {
     check(
         400,
         r#"{"error":{"code":400,"message":"Bad.","status":"INVALID_ARGUMENT"}}"#,

@@ -41,7 +41,7 @@ fn check(input: &str, expected: &[&str]) {
 }
 
 #[test]
-fn lines_end_three_ways() {
+fn lines_end_in_lf_cr_or_crlf() {
     check("data: a\n\ndata: b\n\n", &["|a", "|b"]);
     check("data: a\r\rdata: b\r\r", &["|a", "|b"]);
     check("data: a\r\n\r\ndata: b\r\n\r\n", &["|a", "|b"]);
@@ -76,7 +76,7 @@ fn the_end_cuts_an_event_off() {
 }
 
 #[test]
-fn one_byte_order_mark_is_skipped() {
+fn a_byte_order_mark_is_skipped() {
     check("\u{feff}data: a\n\n", &["|a"]);
     check("\u{feff}\u{feff}data: a\n\n", &["stray \u{feff}data: a"]);
     check("data: \u{feff}\n\n", &["|\u{feff}"]);

@@ -80,7 +80,7 @@ fn thresholds_agree_with_their_slow_twin() {
 }
 
 #[test]
-fn an_unprovable_target_keeps_no_answer() {
+fn no_answer_is_kept_if_the_target_is_unprovable() {
     let all_right =
         |count| vec![Judged { signal: 0.0, is_right: true, is_cloud_right: true }; count];
     for (count, is_kept) in [(1, false), (48, false), (49, true), (500, true)] {

@@ -39,7 +39,7 @@ fn consecutive_failures_open_it() {
 }
 
 #[test]
-fn without_a_policy_failures_open_nothing() {
+fn without_a_policy_failures_do_not_open_it() {
     let fails = "0:fail=UNAVAILABLE 1:done";
     let plays: Vec<_> =
         (0..9).map(|at| (f64::from(at), fails, "run device, run cloud, answer 1")).collect();
@@ -71,7 +71,7 @@ fn a_service_is_skipped_as_long_as_it_requests() {
 }
 
 #[test]
-fn a_daily_quota_opens_it_for_long_whatever_its_delay() {
+fn a_daily_quota_opens_it_for_long_despite_a_short_delay() {
     for code in ["QUOTA_DAILY@22000", "INSUFFICIENT_QUOTA"] {
         let used_up = format!("0:fail=RESOURCE_EXHAUSTED/{code} 1:done");
         check(
@@ -116,7 +116,7 @@ fn if_all_breakers_are_open_the_reason_is_reported() {
 }
 
 #[test]
-fn no_service_opens_it_for_more_than_a_day() {
+fn a_service_opens_it_for_at_most_a_day() {
     check(
         &waiting("cloud device"),
         &[
@@ -132,7 +132,7 @@ fn no_service_opens_it_for_more_than_a_day() {
 }
 
 #[test]
-fn the_end_of_an_older_attempt_starts_no_second_probe() {
+fn the_end_of_an_older_attempt_does_not_start_a_second_probe() {
     let mut health = Health::new(1);
     let failure = crate::Error::unavailable("down").with_retry_after_ms(100);
     let old = health.started(0);
@@ -148,7 +148,7 @@ fn the_end_of_an_older_attempt_starts_no_second_probe() {
 }
 
 #[test]
-fn only_one_request_probes_and_an_aborted_one_decides_nothing() {
+fn one_request_probes_and_an_aborted_probe_has_no_effect() {
     let two = streaming("cloud device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
     check(
         &two,

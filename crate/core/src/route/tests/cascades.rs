@@ -120,7 +120,7 @@ fn a_waiting_caller_gets_the_same_judgement() {
 }
 
 #[test]
-fn without_log_probabilities_an_answer_is_accepted_and_the_trace_says_so() {
+fn without_log_probabilities_an_answer_is_accepted_and_traced() {
     for (stage, story) in [
         (streaming("device cloud"), "start device, show 0, show 0, answer 0"),
         (waiting("device cloud"), "start device, answer 0"),

@@ -58,7 +58,7 @@ fn a_stall_in_the_middle_counts_as_breaking_off() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_continued_is_kept_and_the_trace_says_why() {
+fn an_answer_that_cannot_be_continued_is_kept_with_the_reason() {
     let stays = |stage: super::theatre::Stage, script: &str, expected: &str, marks: &str| {
         check_marks(&stage.check(script, expected), marks);
     };
@@ -88,7 +88,7 @@ fn an_answer_that_cannot_be_continued_is_kept_and_the_trace_says_why() {
 }
 
 #[test]
-fn an_abort_is_not_continued() {
+fn an_aborted_answer_is_not_continued() {
     let two = streaming("device cloud").continuing();
     two.clone().check("0:say abort", "start device, show 0, stop 0 aborted, fail CANCELLED");
     two.check(

@@ -60,7 +60,7 @@ fn content_commits_and_a_preamble_does_not() {
 }
 
 #[test]
-fn for_a_waiting_caller_nothing_is_committed() {
+fn nothing_is_committed_for_a_waiting_caller() {
     waiting("device cloud")
         .check("0:say 0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
 }

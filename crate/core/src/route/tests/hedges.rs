@@ -47,7 +47,7 @@ fn a_hedge_already_is_the_next_branch() {
 }
 
 #[test]
-fn never_more_than_two_branches_run() {
+fn at_most_two_branches_run() {
     streaming("device cloud spare").policy(HEDGE).check(
         "wait=1000 abort",
         "start device, start cloud, stop 0 aborted, stop 1 aborted, fail CANCELLED",
