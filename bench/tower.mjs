@@ -17,7 +17,7 @@ const operations = 2 * 4096 * 15.2e6 + 4 * 4096 * 4096 * 1152
 
 const options = { contextWindow: 512, device: 'cpu', precision: 'exact', kind: 'generator' }
 const mmproj = await openAsBlob(tower)
-const model = await engine.Model.load([await openAsBlob(text)], [mmproj], JSON.stringify(options), () => {})
+const model = await engine.Model.load([await openAsBlob(text)], [mmproj], [], JSON.stringify(options), () => {})
 const picture = model.picture(side, side)
 picture.rows(Uint8Array.from({ length: 4 * side * side }, (_, at) => (at * 2654435761) >>> 24))
 const message = { role: 'user', content: [{ media: { url: 'data:,' } }, { text: 'Describe it' }] }
