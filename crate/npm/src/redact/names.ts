@@ -45,7 +45,7 @@ const examples: ReadonlyArray<readonly [text: string, names: Record<string, read
   ['Translate this recipe into Italian.', { persons: [], places: [], organisations: [] }],
 ]
 
-/** The entry of a list without names: a base model hardly ever closes a list that it has just opened. */
+/** The entry of a list without names, because a base model hardly ever closes a list that it has just opened. */
 const none = 'none'
 
 function filled(names: Record<string, readonly string[]>): Record<string, readonly string[]> {

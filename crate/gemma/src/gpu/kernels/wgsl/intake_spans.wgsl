@@ -1,5 +1,5 @@
-// Each workgroup adds up the spans of attention for itself.
-var<workgroup> shares: array<f32, HEADS * SPANS>; // of each span in its head's sum
+// Each workgroup sums the spans of attention itself.
+var<workgroup> shares: array<f32, HEADS * SPANS>; // the weight of each span in its head
 
 fn mixed(i: u32, spans: u32) -> vec4<f32> {
     var total = vec4<f32>();
