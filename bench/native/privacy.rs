@@ -1,6 +1,9 @@
 //! Measures how long all detectors take for 10 MB of a repeated unit, for known units and COUNT
 //! random ones: `cargo run --release -p hybridge-tests --example privacy_speed [COUNT]`. Prints the
 //! slowest.
+//!
+//! A unit over the limit is run three times, and its fastest run counts, on Linux by the time that
+//! this thread had a core, so that other work on the machine counts little.
 
 use std::io::Write as _;
 use std::time::Instant;
@@ -12,6 +15,7 @@ mod units;
 
 const BYTES: usize = 10_000_000;
 const WANTED_MS: f64 = 150.0;
+const RUNS: usize = 3;
 
 fn main() -> std::io::Result<()> {
     let count = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(400);
@@ -21,13 +25,21 @@ fn main() -> std::io::Result<()> {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap_or(0) % end.max(1)
     };
+    let begin = Instant::now();
     let mut times: Vec<(f64, String)> = units::units(count, below)
         .into_iter()
         .map(|unit| {
             let text = units::repeated(&unit, BYTES);
-            let start = Instant::now();
-            std::hint::black_box(kinds_of(&text));
-            (start.elapsed().as_secs_f64() * 1e3, unit)
+            let mut best = f64::MAX;
+            for _ in 0..RUNS {
+                let start = spent(begin);
+                std::hint::black_box(kinds_of(&text));
+                best = best.min(spent(begin) - start);
+                if best <= WANTED_MS {
+                    break;
+                }
+            }
+            (best, unit)
         })
         .collect();
     times.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -38,4 +50,11 @@ fn main() -> std::io::Result<()> {
         writeln!(out, "{time:7.0} ms {unit:?}")?;
     }
     Ok(())
+}
+
+/// Milliseconds that this thread had a core; where that is not known, since the beginning.
+fn spent(begin: Instant) -> f64 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = schedule.and_then(|it| it.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| begin.elapsed().as_secs_f64() * 1e3, |it| it / 1e6)
 }

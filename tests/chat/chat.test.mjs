@@ -377,3 +377,27 @@ test('listeners are called at every change and can be removed', async () => {
   await talk.send('y').response
   assert.equal(changes, so_far)
 })
+
+test('whatever a stranger hands in is INVALID_ARGUMENT, at once or as a rejection', async () => {
+  const model = recorder('model')
+  const throwing = new Proxy([], {
+    get() {
+      throw new Error('mine')
+    },
+  })
+  const refused = async (act) =>
+    await assert.rejects(async () => await act(), { status: 'INVALID_ARGUMENT' }, String(act))
+  for (const input of [null, undefined, 5, [], {}, [null], [5], [[]], [() => 1], throwing])
+    await refused(() => chat(model).send(input).response)
+  for (const options of [null, 5, [], { signal: {} }, { signal: 5 }, { allow: 'x' }, { allow: [5] }, { window: 1 }])
+    await refused(() => chat(model).send('x', options).response)
+  await refused(() => hybridge.streamTools(null).result)
+  for (const options of [{ signal: {} }, { signal: 5 }, { allow: 'x' }, { allow: [5] }, { window: 1 }])
+    await refused(() => hybridge.streamTools({ model, request: 'x', tools: {}, ...options }).result)
+  for (const options of [null, 5, [], { persist: {} }, { media: 5 }, { continueFrom: true }])
+    await refused(() => chat(model, options))
+  const entry = { message: { role: 'user', content: [{ text: 'x' }] } }
+  for (const more of [{ allow: 'x' }, { allow: [5] }, { allow: {} }, { usage: 'x' }])
+    await refused(() => chatFromJSON(model, { version: 1, entries: [{ ...entry, ...more }] }))
+  assert.equal(model.seen.length, 0)
+})

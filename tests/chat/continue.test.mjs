@@ -6,7 +6,8 @@ import { test } from 'node:test'
 
 import { hybridge, recorder, textOf } from './setting.mjs'
 
-const { chat, FallbackStrategy, FirstMatch, HybridError, hybridModel, hybridModelOnDeviceCloud } = hybridge
+const { chat, chatFromJSON, FallbackStrategy, FirstMatch, HybridError, hybridModel, hybridModelOnDeviceCloud } =
+  hybridge
 const { geminiModel, kCloud, kOnDevice, openAICompatibleModel, PrivacyStrategy, redacting } = hybridge
 
 const down = (message = 'lost') => new HybridError('UNAVAILABLE', message)
@@ -290,4 +291,99 @@ test('each cloud service gets an instruction to continue, in its own format', as
     gemini.close()
     openai.close()
   }
+})
+
+// ── Stored answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A chat with an answer that broke off, and a model whose next answers are these. */
+async function begun(text, replies, options = {}) {
+  const model = recorder('model', {
+    counts: false,
+    reply: (request, run, turn) => (turn === 1 ? breaking(text) : replies[turn - 2])(request, run),
+  })
+  const talk = chat(model, options)
+  await assert.rejects(talk.send('Count.').response)
+  return { model, talk }
+}
+
+test('regenerate goes on from a stored answer, also after a reload', async () => {
+  const { model, talk } = await begun('One ', [sending('two', ' three')])
+  const again = chatFromJSON(model, structuredClone(talk.toJSON()))
+  const stream = again.regenerate({ continueFrom })
+  const { text } = await read(stream)
+  assert.equal(text, 'two three', 'the stream brings what is new')
+  const response = await stream.response
+  assert.equal(response.text, 'One two three')
+  assert.deepEqual(again.messages.map(textOf), ['Count.', 'One two three'])
+  assert.deepEqual(
+    again.entries.map(({ state }) => state),
+    [undefined, undefined],
+  )
+  const [question, prefix] = model.seen[1].messages
+  assert.equal(textOf(question), 'Count.')
+  assert.deepEqual(prefix, { role: 'model', content: [{ text: 'One ' }], metadata: { prefix: true } })
+  // The next turn has one whole answer before it.
+  await again.send('Go on.').response.catch(() => {})
+  assert.deepEqual(model.seen[2].messages.map(textOf), ['Count.', 'One two three', 'Go on.'])
+})
+
+test('what the model repeats of a stored answer is dropped', async () => {
+  const { talk } = await begun('One two three', [sending('One two', ' three four')])
+  const { text } = await read(talk.regenerate({ continueFrom }))
+  assert.equal(text, ' four')
+  assert.equal(textOf(talk.messages[1]), 'One two three four')
+})
+
+test('a continued answer that breaks off or is stopped keeps all of it', async () => {
+  const { model, talk } = await begun('One', [breaking(' two'), breaking(), sending(' three')])
+  const { text } = await read(talk.regenerate({ continueFrom }))
+  assert.equal(text, ' two')
+  assert.deepEqual([textOf(talk.messages[1]), talk.entries[1].state], ['One two', 'failed'])
+  await read(talk.regenerate({ continueFrom }))
+  assert.deepEqual([textOf(talk.messages[1]), talk.entries[1].state], ['One two', 'failed'])
+  assert.equal(textOf(model.seen[2].messages[1]), 'One two')
+  await talk.regenerate({ continueFrom }).response
+  assert.deepEqual([textOf(talk.messages[1]), talk.entries[1].state], ['One two three', undefined])
+})
+
+test('without its own option, or with nothing to go on from, regenerate answers anew', async () => {
+  const { model, talk } = await begun('One', [sending('Uno'), sending('Eins')], { continueFrom })
+  await talk.regenerate().response
+  assert.equal(textOf(talk.messages[1]), 'Uno')
+  await talk.regenerate({ continueFrom }).response
+  assert.equal(textOf(talk.messages[1]), 'Eins', 'a finished answer is not continued')
+  assert.ok(model.seen.every(({ messages }) => messages.length === 1))
+})
+
+test('a hybrid goes on from a stored answer over two branches', async () => {
+  const { ai, cloud } = pair(breaking(' two'), sending(' three'))
+  const talk = chatFromJSON(ai, {
+    version: 1,
+    entries: [
+      { message: { role: 'user', content: [{ text: 'Count.' }] } },
+      { message: { role: 'model', content: [{ text: 'One' }] }, state: 'aborted', branch: 'onDevice' },
+    ],
+  })
+  const response = await talk.regenerate({ continueFrom }).response
+  assert.equal(response.text, 'One two three')
+  assert.deepEqual(response.message.metadata.continued, { from: 'onDevice', at: 3 })
+  assert.deepEqual(cloud.seen[0].messages.map(textOf), ['Count.', 'One two'], 'one text to go on from')
+})
+
+test('tools may follow a continued answer', async () => {
+  const calls = {
+    message: { role: 'model', content: [{ text: ' moment.' }, { toolRequest: { name: 'now', ref: 'a' } }] },
+  }
+  const tools = { now: { description: 'the time', execute: () => '12:00' } }
+  const { model, talk } = await begun('One', [() => calls, sending('Noon.')], { tools })
+  await talk.regenerate({ continueFrom }).response
+  assert.deepEqual(
+    talk.messages.map(({ role }) => role),
+    ['user', 'model', 'tool', 'model'],
+  )
+  assert.deepEqual([textOf(talk.messages[1]), textOf(talk.messages[3])], ['One moment.', 'Noon.'])
+  assert.deepEqual(
+    model.seen[2].messages.map(({ role }) => role),
+    ['user', 'model', 'tool'],
+  )
 })

@@ -64,6 +64,20 @@ test('a branch with image support describes each image once', async () => {
   assert.deepEqual(seen.seeing[0].messages[0].content[0], picture('a'))
 })
 
+test('what descriptions cost is part of the usage, once', async () => {
+  const spent = { inputTokens: 300, outputTokens: 7 }
+  const described = () => ({ message: { role: 'model', content: [{ text: 'a door' }] }, usage: spent })
+  const { ai } = pair({ describe: described })
+  const media = { describe: { branch: 'seeing' } }
+  const first = await ai.generate(asked(picture('a'), picture('b')), { media })
+  assert.deepEqual(first.usage, { inputTokens: 600, outputTokens: 14 })
+  assert.deepEqual(first.routing.attempts[0].media.usage, { inputTokens: 600, outputTokens: 14 })
+  const again = await ai.generate(asked(picture('a'), picture('c')), { media })
+  assert.deepEqual([again.usage, again.routing.attempts[0].media.usage], [spent, spent])
+  const kept = await ai.generate(asked(picture('c')), { media })
+  assert.deepEqual([kept.usage, kept.routing.attempts[0].media.usage], [{}, undefined])
+})
+
 test('media that cannot be described are dropped', async () => {
   const failing = pair({
     describe: () => {

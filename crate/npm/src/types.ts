@@ -851,6 +851,8 @@ export interface MediaReport {
   readonly dropped: number
   readonly described: number
   readonly by?: string
+  /** What the descriptions of this request cost. It is part of the response's `usage`. */
+  readonly usage?: Usage
 }
 
 export type ChatInput = string | Part[]
@@ -908,7 +910,10 @@ export interface Chat {
   readonly ready: Promise<void>
   /** Sends a message and streams the answer. A running turn is awaited. */
   send(input: ChatInput, options?: GenerateOptions): GenerateStream
-  /** Answers the last user message again. */
+  /**
+   * Answers the last user message again. With `continueFrom: 'partial'`, an answer that was stopped or failed is
+   * continued instead.
+   */
   regenerate(options?: GenerateOptions): GenerateStream
   /** Approves or rejects waiting tool calls, by `ref` or name, and continues. */
   approve(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use hybridge_core::{ToolChoice, ToolDefinition};
+use hybridge_core::ToolDefinition;
 use hybridge_gemma::Tokenizer;
 use hybridge_gemma::gguf::Gguf;
 use hybridge_gemma::source::Memory;
@@ -114,8 +114,11 @@ fn tools_are_rendered_as_by_the_engine() {
                 output_schema: None,
             })
             .collect();
-        let choice = head.contains("Call one of them now.").then_some(ToolChoice::Required);
-        let engines = json_call::instructions(&tools, choice).unwrap();
+        // The engine writes one of the two sentences that the model is trained on.
+        if head.contains("Call one of them now.") {
+            continue;
+        }
+        let engines = json_call::instructions(&tools).unwrap();
         assert_eq!(engines.split_once('\n').unwrap().0, head);
         // In training, keys were sorted or in their original order; the engine uses one of both.
         seen += usize::from(engines == sample.system);

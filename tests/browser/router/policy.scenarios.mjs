@@ -135,6 +135,18 @@ export function scenarios(hybridge) {
         same([asked, small.seen.streaming], [Array(2).fill(['d', 'small', 1]), [false, false]])
       }
     },
+    'a cascade with deadlines shows its answer once': async () => {
+      const patient = { firstTokenTimeoutMs: 5000, idleTimeoutMs: 5000 }
+      for (const [model, texts] of [
+        [{ text: 'a' }, ['a']],
+        [{ chunks: ['a', 'b'] }, ['ab']],
+      ])
+        for (const policy of [undefined, patient]) {
+          const a = fake(defineModel, 'a', model)
+          const ai = cascadeModel({ branches: { a }, order: ['a'], accept: () => true, ...(policy && { policy }) })
+          same(await read(ai.generateStream('x')), { texts })
+        }
+    },
     'accept: an exception reaches the caller unchanged': async () => {
       const mine = new Error('mine')
       const ai = cascadeModel({

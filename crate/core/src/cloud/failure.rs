@@ -40,7 +40,8 @@ pub fn status_of(http: u16) -> Status {
         500 => Status::Internal,
         501 => Status::Unimplemented,
         // 499: the service aborted by itself. CANCELLED is reserved for the caller's signal.
-        425 | 499 | 502 | 503 | 505..=599 => Status::Unavailable,
+        // Below 400, something other than the service answered.
+        100..=399 | 425 | 499 | 502 | 503 | 505..=599 => Status::Unavailable,
         _ => Status::Unknown,
     }
 }
@@ -62,6 +63,7 @@ pub fn no_answer(is_offline: bool) -> Error {
 pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
     let body: Option<Value> = parse(&String::from_utf8_lossy(body), "the error").ok();
     let report = body.as_ref().and_then(|body| Report::of(body, true));
+    let is_unexplained = report.is_none();
     let mut error = match report {
         Some(report) => report.into_error(Some(head.status)),
         None => Error::new(
@@ -69,6 +71,9 @@ pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
             format!("the service answered {} and no reason", head.status),
         ),
     };
+    if is_unexplained && head.status < 400 {
+        error.code = Some("NOT_THE_SERVICE".into());
+    }
     if head.status == 413 && error.code.is_none() {
         error.code = Some("REQUEST_TOO_LARGE".into());
     }

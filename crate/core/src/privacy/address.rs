@@ -17,11 +17,20 @@ pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
         }
         *slot = text.value(group.from, group.to);
     }
+    // `<b>1.2.3.4</b>` and `~~1.2.3.4~~` compare nothing.
+    let is_marked = match text.before(a.from) {
+        b'>' => {
+            let name = text.run_back(a.from - 1, 64, |byte| !matches!(byte, b'<' | b'>' | b'\n'));
+            name > 0 && text.before(a.from - 1 - name) == b'<'
+        }
+        b'~' => text.before(a.from - 1) == b'~',
+        _ => false,
+    };
     // `Chrome/120.0.0.7`, `tool-1.2.3.4`, `^1.2.3.4`, `>=1.2.3.4`, `1.2.3.4-beta`, `1.2.3.4.tgz`
     let before = (text.before(a.from.saturating_sub(1)), text.before(a.from));
     let is_version = match before {
         (letter, b'/' | b'-' | b'_' | b'@') => is_letter(letter),
-        (b'=' | b'<' | b'>' | b'~' | b'!', b'=') | (_, b'^' | b'~' | b'<' | b'>') => true,
+        (b'=' | b'<' | b'>' | b'~' | b'!', b'=') | (_, b'^' | b'~' | b'<' | b'>') => !is_marked,
         _ => false,
     };
     let is_longer =

@@ -414,7 +414,7 @@ fn between_digits(text: &str, with: &str) -> String {
     out
 }
 
-pub(crate) const DISGUISES: [(&str, Disguise); 22] = [
+pub(crate) const DISGUISES: [(&str, Disguise); 28] = [
     ("zero-width inside", |it| it.chars().flat_map(|it| [it, '\u{200b}']).collect()),
     ("soft hyphens", |it| it.replacen('1', "1\u{ad}", 3).replacen('e', "e\u{ad}", 1)),
     ("word joiners", |it| it.chars().flat_map(|it| ['\u{2060}', it]).collect()),
@@ -448,6 +448,18 @@ pub(crate) const DISGUISES: [(&str, Disguise); 22] = [
                 if it.is_alphanumeric() { it.to_string() } else { format!("&#{};", u32::from(it)) }
             })
             .collect()
+    }),
+    ("keycaps", |it| {
+        let keycap = |it: char| [Some(it), it.is_ascii_digit().then_some('\u{20e3}')];
+        it.chars().flat_map(keycap).flatten().collect()
+    }),
+    ("HTML names", |it| between_digits(it, "&NonBreakingSpace;").replace('@', "&commat;")),
+    ("HTML elements", |it| format!("<td>{it}</td>")),
+    ("colours of a terminal", |it| format!("\u{1b}[1;32m{it}\u{1b}[0m")),
+    ("control characters", |it| it.chars().flat_map(|it| [it, '\u{8}']).collect()),
+    ("octal numbers", |it| {
+        let octal = |it: u8| format!("\\{it:03o}");
+        it.bytes().map(octal).collect()
     }),
     ("JSON in a text", |it| serde_json::json!(format!("a\n{it}\nb")).to_string()),
     ("JSON in JSON", |it| {

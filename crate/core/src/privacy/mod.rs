@@ -83,13 +83,14 @@ fn look(text: &[u8], finds: &mut Finds) {
 /// Normalises and scans; positions refer to the `source` text.
 fn read(text: &[u8], source: Option<(&Plain, usize)>, finds: &mut Finds) {
     let tracks = finds.spans.is_some();
-    if text.is_ascii() && source.is_none() {
+    let is_plain = plain::is_plain(text);
+    if is_plain && source.is_none() {
         return scan::scan(text, finds);
     }
     let end = source.map_or(text.len(), |(_, end)| end);
     let folded;
     let plain = match source {
-        Some((plain, _)) if text.is_ascii() => plain,
+        Some((plain, _)) if is_plain => plain,
         _ => {
             folded = Plain::folded(text, source.map(|(plain, _)| plain), tracks);
             &folded

@@ -28,9 +28,20 @@ fn every_part_of_every_message_is_scanned() {
         json!([{"media": {"url": "https://example.org/?user=ann@example.org"}}]),
         json!([{"media": {"url": "data:text/plain,ann%40example.org"}}]),
         json!([{"media": {"url": "data:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"}}]),
+        json!([{"media": {"url": " \u{0}data:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"}}]),
+        json!([{"media": {"url": "da\nta:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"}}]),
+        json!([{"text": "see (DATA:text/plain;base64,YW5uQGV4YW1wbGUub3Jn) and go"}]),
+        json!([{"text": "data:,data:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"}]),
+        json!([{"toolResponse": {"name": "who", "output": "a data:,ann%40example.org"}}]),
+        json!([{"text": "hello"}, {"text": "ann@exam"}, {"text": "ple.org"}, {"text": "@all"}]),
     ] {
         assert_eq!(holds(content.clone()), [SensitiveKind::Email], "{content}");
     }
+    let phone = [SensitiveKind::Phone];
+    let form = "https://example.org/?phone=%2B49+171+1234567";
+    assert_eq!(holds(json!([{"media": {"url": form}}])), phone);
+    let parts = json!([{"text": "a"}, {"text": "+49 171"}, {"text": "1234567"}, {"text": "b"}]);
+    assert_eq!(holds(parts), phone);
     assert_eq!(
         holds(json!([{"data": {"card": 4_111_111_111_111_111_u64}}])),
         [SensitiveKind::CreditCard]

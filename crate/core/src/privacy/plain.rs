@@ -25,25 +25,29 @@ uuuuuuuuuuuuwwyyyzzzzzzs";
 
 /// Characters that look like nothing (`Default_Ignorable_Code_Point`), and marks that sit on the
 /// letter before.
-const INVISIBLE: [(u32, u32); 18] = [
+const INVISIBLE: [(u32, u32); 22] = [
+    (0x80, 0x9F),
     (0xAD, 0xAD),
     (0x300, 0x36F),
     (0x61C, 0x61C),
     (0x115F, 0x1160),
     (0x17B4, 0x17B5),
     (0x180B, 0x180F),
+    (0x1AB0, 0x1AFF),
+    (0x1DC0, 0x1DFF),
     (0x200B, 0x200F),
     (0x202A, 0x202E),
     (0x2060, 0x206F),
+    (0x20D0, 0x20FF),
     (0x3164, 0x3164),
     (0xFE00, 0xFE0F),
+    (0xFE20, 0xFE2F),
     (0xFEFF, 0xFEFF),
     (0xFFA0, 0xFFA0),
     (0xFFF0, 0xFFF8),
     (0x1BCA0, 0x1BCA3),
     (0x1D173, 0x1D17A),
     (0xE0000, 0xE0FFF),
-    (u32::MAX, u32::MAX),
 ];
 
 /// Returns a character by its HTML entity name, for characters that occur in personal data.
@@ -54,7 +58,8 @@ fn named_entity(name: &[u8]) -> Option<u32> {
         b"gt" => 0x3E,
         b"quot" => 0x22,
         b"apos" => 0x27,
-        b"nbsp" | b"ensp" | b"emsp" | b"thinsp" => 0x20,
+        b"nbsp" | b"ensp" | b"emsp" | b"thinsp" | b"hairsp" | b"numsp" | b"puncsp" | b"emsp13"
+        | b"emsp14" | b"NonBreakingSpace" | b"ThinSpace" | b"VeryThinSpace" => 0x20,
         b"NewLine" => 0x0A,
         b"Tab" => 0x09,
         b"commat" => 0x40,
@@ -65,14 +70,36 @@ fn named_entity(name: &[u8]) -> Option<u32> {
         b"rpar" => 0x29,
         b"sol" => 0x2F,
         b"lowbar" => 0x5F,
-        b"shy" => 0xAD,
-        b"ndash" | b"hyphen" => 0x2D,
+        b"shy" | b"zwj" | b"zwnj" | b"lrm" | b"rlm" | b"NoBreak" | b"ZeroWidthSpace" => 0xAD,
+        b"ndash" | b"mdash" | b"horbar" | b"hyphen" | b"dash" | b"minus" => 0x2D,
+        b"middot" | b"bull" => 0xB7,
+        b"num" => 0x23,
+        b"equals" => 0x3D,
         _ => return None,
     })
 }
 
-/// How far behind a `\`, `%` or `&` its escape may end.
+/// How long an entity of HTML is at most, and any escape that begins with a `\`.
+const LONGEST_ENTITY: usize = 24;
 const LONGEST_ESCAPE: usize = 10;
+
+/// How long an escape may be that begins with this byte.
+fn reach(mark: u8) -> usize {
+    match mark {
+        b'&' => LONGEST_ENTITY,
+        b'\\' => LONGEST_ESCAPE,
+        b'%' => 3,
+        _ => 0,
+    }
+}
+
+/// Whether a text reads as it is: printable ASCII, tabs, line ends, and the ends of values.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let is_plain =
+        |byte: u8| matches!(byte, b' '..=b'~') || matches!(byte, b'\t' | b'\n' | b'\r' | 0x1E);
+    // Without an early exit within a chunk, so that many bytes are compared at once.
+    text.chunks(256).all(|chunk| chunk.iter().fold(true, |all, &byte| all & is_plain(byte)))
+}
 
 /// Bytes, and where each of them comes from if that was requested.
 #[derive(Debug, Default)]
@@ -120,19 +147,32 @@ impl Plain {
         memchr3(b'\\', b'%', b'&', text)?;
         let mut plain = Self::new(tracks);
         plain.bytes.reserve(text.len());
-        let (mut at, mut near, mut is_changed) = (0, 0, false);
+        // An escape may end before `until`, a length of the plain text.
+        let (mut at, mut until, mut is_changed) = (0, 0, false);
         while let Some(&byte) = text.get(at) {
-            if near == 0 {
+            let reached = reach(byte);
+            if reached == 0 && plain.bytes.len() >= until {
                 let rest = text.get(at..).unwrap_or_default();
                 let width = memchr3(b'\\', b'%', b'&', rest).unwrap_or(rest.len());
                 plain.extend(rest.get(..width).unwrap_or_default(), at);
                 at += width;
-                near = 1;
                 continue;
+            }
+            if plain.bytes.len() >= until
+                && let Some((width, code)) = simple_escape(text.get(at..).unwrap_or_default())
+            {
+                // Nothing is open that it could be a part of.
+                plain.push(code, at);
+                at += width;
+                is_changed = true;
+                until = plain.bytes.len() - 1 + reach(code);
+                continue;
+            }
+            if reached > 0 {
+                until = until.max(plain.bytes.len() + reached);
             }
             plain.push(byte, at);
             at += 1;
-            near -= 1;
             // What an escape stands for may itself end another: `%2540`, `&amp;#64;`, `\\n`.
             while let Some((width, code)) = escape_at_end(&plain.bytes) {
                 let start = plain.bytes.len() - width;
@@ -140,10 +180,10 @@ impl Plain {
                 plain.truncate(start);
                 plain.push_code(code, origin);
                 is_changed = true;
-                near = LONGEST_ESCAPE;
-            }
-            if matches!(byte, b'\\' | b'%' | b'&') {
-                near = LONGEST_ESCAPE;
+                let reached = plain.bytes.get(start).map_or(0, |it| reach(*it));
+                if reached > 0 {
+                    until = until.max(start + reached);
+                }
             }
         }
         is_changed.then_some(plain)
@@ -183,17 +223,39 @@ impl Plain {
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
             let origin = source.map_or(at, |it| it.origin(at, at));
-            if byte < 0x80 {
+            if (b' '..=b'~').contains(&byte) {
                 plain.push(byte, origin);
                 at += 1;
+                continue;
+            }
+            if byte < 0x80 {
+                match byte {
+                    b'\t' | b'\n' | b'\r' | 0x1E => plain.push(byte, origin),
+                    0x0B | 0x0C => plain.push(b'\n', origin),
+                    _ => {}
+                }
+                at += control_width(text.get(at..).unwrap_or_default());
+                continue;
+            }
+            if let [0xE4..=0xE9, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] =
+                text.get(at..).unwrap_or_default()
+            {
+                // Han, most of what is outside ASCII, reads as it is.
+                for byte in [byte, *b, *c] {
+                    plain.push(byte, origin);
+                }
+                at += 3;
                 continue;
             }
             let (code, width) = decoded(text.get(at..).unwrap_or_default());
             match fold(code) {
                 Fold::Drop => {}
+                Fold::Dash if plain.bytes.last().is_some_and(u8::is_ascii_digit) => {
+                    plain.push(b'-', origin);
+                }
                 Fold::To(byte) => plain.push(byte, origin),
                 Fold::Letter(code) => plain.push_code(Code::Point(code), origin),
-                Fold::Keep => {
+                Fold::Keep | Fold::Dash => {
                     for &byte in text.get(at..at + width).unwrap_or_default() {
                         plain.push(byte, origin);
                     }
@@ -211,20 +273,54 @@ enum Code {
     Point(u32),
 }
 
+/// An escape that its first bytes make, whatever follows: how long it is and what it stands for.
+fn simple_escape(bytes: &[u8]) -> Option<(usize, u8)> {
+    match *bytes {
+        [b'\\', b'n' | b'r', ..] => Some((2, b'\n')),
+        [b'\\', b't', ..] => Some((2, b'\t')),
+        [b'\\', mark, ..] if mark.is_ascii_punctuation() => Some((2, mark)),
+        [b'%', high, low, ..] => {
+            Some((3, low_byte(hexadecimal(&[high, low]).filter(|it| *it > 0)?)))
+        }
+        _ => None,
+    }
+}
+
 /// The escape that ends with the last byte: how long it is and what it stands for.
 fn escape_at_end(bytes: &[u8]) -> Option<(usize, Code)> {
+    let [.., before, last] = *bytes else { return None };
+    match last {
+        b'}' => return braced(bytes),
+        b';' => return entity(bytes),
+        _ => {}
+    }
+    if before == b'\\' {
+        let byte = match last {
+            b'n' | b'r' => b'\n',
+            b't' => b'\t',
+            mark if mark.is_ascii_punctuation() => mark,
+            _ => return None,
+        };
+        return Some((2, Code::Byte(byte)));
+    }
+    if !last.is_ascii_hexdigit() {
+        return None;
+    }
     match *bytes {
-        [.., b'}'] => braced(bytes),
-        [.., b';'] => entity(bytes),
-        [.., b'\\', b'\\'] => Some((2, Code::Byte(b'\\'))),
-        [.., b'\\', b'n' | b'r'] => Some((2, Code::Byte(b'\n'))),
-        [.., b'\\', b't'] => Some((2, Code::Byte(b'\t'))),
-        [.., b'\\', mark] if mark.is_ascii_punctuation() => Some((2, Code::Byte(mark))),
+        // As git and C write bytes.
+        [.., b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => {
+            let byte = (a & 3) << 6 | (b & 7) << 3 | (c & 7);
+            (byte > 0).then_some((4, Code::Byte(byte)))
+        }
         [.., b'%', high, low] => {
             Some((3, Code::Byte(low_byte(hexadecimal(&[high, low]).filter(|it| *it > 0)?))))
         }
         [.., b'\\', b'x', high, low] => Some((4, Code::Point(hexadecimal(&[high, low])?))),
         [.., b'\\', b'u', a, b, c, d] => Some((6, Code::Point(hexadecimal(&[a, b, c, d])?))),
+        [.., b'\\', b'U', _, _, _, _, _, _, _, _] => {
+            let code = hexadecimal(bytes.get(bytes.len() - 8..)?)?;
+            (code < 0x11_0000).then_some((10, Code::Point(code)))
+        }
         _ => None,
     }
 }
@@ -251,20 +347,31 @@ fn entity(bytes: &[u8]) -> Option<(usize, Code)> {
 }
 
 fn behind_last(bytes: &[u8], mark: u8) -> Option<usize> {
-    let from = bytes.len().saturating_sub(LONGEST_ESCAPE + 1);
+    let from = bytes.len().saturating_sub(LONGEST_ENTITY);
     let found = bytes.get(from..)?.iter().rposition(|&byte| byte == mark)?;
     Some(from + found + 1)
 }
 
+/// The number that these digits write, of up to six without the zeros in front.
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
-    if digits.is_empty() || digits.len() > 6 {
-        return None;
-    }
     let mut value = 0;
     for &digit in digits {
+        if value >= 1 << 20 {
+            return None;
+        }
         value = value * 16 + char::from(digit).to_digit(16)?;
     }
-    Some(value)
+    (!digits.is_empty()).then_some(value)
+}
+
+/// How many bytes of a control character are left out: all of a terminal's `ESC [ 1 ; 32 m`.
+fn control_width(bytes: &[u8]) -> usize {
+    const LONGEST_SEQUENCE: usize = 32;
+    let [0x1B, b'[', rest @ ..] = bytes else { return 1 };
+    let is_parameter = |byte: &&u8| matches!(byte, b' '..=b'?');
+    let width = rest.iter().take(LONGEST_SEQUENCE).take_while(is_parameter).count();
+    let is_whole = rest.get(width).is_some_and(|it| (b'@'..=b'~').contains(it));
+    if is_whole { width + 3 } else { 2 }
 }
 
 fn low_byte(code: u32) -> u8 {
@@ -294,6 +401,8 @@ fn decoded(bytes: &[u8]) -> (u32, usize) {
 
 enum Fold {
     Drop,
+    /// A dash behind a digit; elsewhere a letter's part.
+    Dash,
     To(u8),
     Letter(u32),
     Keep,
@@ -302,12 +411,18 @@ enum Fold {
 /// Returns the normalised form of a character outside ASCII.
 fn fold(code: u32) -> Fold {
     match code {
-        // Han and Hangul: most of what is outside ASCII, and nothing to look up.
-        0x3400..0xA620 | 0xAC00..0xD800 => return Fold::Keep,
+        // Han and Hangul: most of what is outside ASCII, and nothing to look up; and bytes that are
+        // no UTF-8.
+        0x3400..0xA620 | 0xAC00..0xD800 | u32::MAX => return Fold::Keep,
         0x85 | 0x2028 | 0x2029 => return Fold::To(b'\n'),
-        0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => return Fold::To(b' '),
-        0x2010..=0x2015 | 0x2043 | 0x2212 | 0xFE58 | 0xFE63 => return Fold::To(b'-'),
-        0xB7 | 0x2022 | 0x2024 | 0x2027 | 0x3002 | 0xFF61 => return Fold::To(b'.'),
+        0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 => {
+            return Fold::To(b' ');
+        }
+        0x2010..=0x2015 | 0x2043 | 0x2212 | 0x5BE | 0xFE58 | 0xFE63 => return Fold::To(b'-'),
+        0x301C | 0x30FC => return Fold::Dash,
+        0xB7 | 0x2022 | 0x2024 | 0x2027 | 0x2219 | 0x22C5 | 0x3002 | 0x30FB | 0xFE52 | 0xFF61 => {
+            return Fold::To(b'.');
+        }
         0x2044 | 0x2215 => return Fold::To(b'/'),
         0x2018 | 0x2019 | 0x201C..=0x201E | 0xAB | 0xBB => return Fold::To(b'"'),
         0xFE6B => return Fold::To(b'@'),
@@ -331,7 +446,7 @@ fn fold(code: u32) -> Fold {
     }
     let after = INVISIBLE.partition_point(|(_, last)| *last < code);
     match INVISIBLE.get(after) {
-        Some((first, last)) if (*first..=*last).contains(&code) && code != u32::MAX => Fold::Drop,
+        Some((first, last)) if (*first..=*last).contains(&code) => Fold::Drop,
         _ => Fold::Keep,
     }
 }
@@ -371,6 +486,12 @@ mod tests {
             ("NÉ né ne\u{301} Ł", "Ne ne ne l"),
             ("ТЕЛЕФОН", "телефон"),
             ("漢字 한글 日本", "漢字 한글 日本"),
+            ("4\u{fe0f}\u{20e3}1\u{1ab0}", "41"),
+            ("4111\u{2800}1111・1111", "4111 1111.1111"),
+            ("03ー1234〜5678 データ", "03-1234-5678 データ"),
+            ("a\0b\x08c\x7fd\u{80}e\x0bf\x0cg", "abcde\nf\ng"),
+            ("a\x1b[1;32m4111\x1b[0m\x1b[b", "a4111"),
+            ("a\x1b(b\x1b[1\n", "a(b1\n"),
         ] {
             assert_eq!(folded(text), expected, "{text}");
         }
@@ -407,10 +528,28 @@ mod tests {
             ("ann&amp;commat;example.org", "ann@example.org"),
             ("%EF%BC%94", "４"),
             (r"\/\/", "//"),
+            (
+                "&#x00000040;&#0000000000064;&#x0000000000000000000040;",
+                "@@&#x0000000000000000000040;",
+            ),
+            ("4&ZeroWidthSpace;1&NonBreakingSpace;2&minus;3", "4\u{ad}1 2-3"),
+            (r"ann\U00000040example\056org", "ann@example.org"),
+            (r"\u{000040}\U0001F600\303\251", "@😀é"),
+            ("&#%36%34;&%2364;&am%70;#6%34;", "@@@"),
         ] {
             assert_eq!(unescaped(text).as_deref(), Some(expected), "{text}");
         }
-        for text in ["plain", "100% sure", "a & b", r"C:\Users", "&unknown;", "%zz", r"\u00zz"] {
+        for text in [
+            "plain",
+            "100% sure",
+            "a & b",
+            r"C:\Users",
+            "&unknown;",
+            "%zz",
+            r"\u00zz",
+            r"\U00110000",
+            r"\400\18",
+        ] {
             assert_eq!(unescaped(text), None, "{text}");
         }
     }

@@ -177,7 +177,7 @@ impl Scanner<'_, '_> {
         let before = text.before(first.from);
         let is_plus = before == b'+'
             && text.at(first.from) != b'0'
-            && !is_of_word(text.before(first.from - 1))
+            && !text.before(first.from - 1).is_ascii_alphanumeric()
             && !matches!(text.before(first.from - 1), b'+' | b')')
             && (text.before(first.from - 1) != b'=' || self.is_query(first.from - 2));
         let next =
@@ -314,14 +314,14 @@ impl Scanner<'_, '_> {
             let inner = groups.get(..groups.len() - 1).unwrap_or_default();
             let is_one = inner.windows(2).all(|it| matches!(it, [a, b] if a.after == b.after));
             let fits = groups.iter().zip(lengths).all(|(group, length)| group.len() == *length);
-            let is_table = lengths == [4, 4, 4, 4] && {
+            let is_table = || {
                 let row = row.get(start..end).unwrap_or_default();
-                is_of_table(row, first - start, inner)
+                lengths == [4, 4, 4, 4] && is_of_table(row, first - start, inner)
             };
             if let [head, .., last] = groups
-                && !is_table
                 && fits
                 && is_one
+                && !is_table()
                 && (last.loose > TIGHT || last.after == Between::Slash)
                 && !self.text.at(last.to).is_ascii_alphabetic()
                 && number::is_card(self.text, groups)

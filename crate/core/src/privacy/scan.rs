@@ -79,15 +79,35 @@ pub(super) fn scan(text: &[u8], finds: &mut Finds) {
         is_authorization: false,
     };
     let mut at = 0;
-    while at < text.len() && !scanner.finds.is_done() {
-        at = scanner.step(at);
+    while let Some(&byte) = text.get(at) {
+        if !BEGINS.get(usize::from(byte)).is_some_and(|it| *it) {
+            at += 1;
+        } else if scanner.finds.is_done() {
+            return;
+        } else {
+            at = scanner.step(at, byte);
+        }
     }
 }
 
+/// The bytes that `Scanner::step` does more with than going on.
+#[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+const BEGINS: [bool; 256] = {
+    let mut begins = [false; 256];
+    let mut at = 0_usize;
+    while at < 256 {
+        let byte = at.to_le_bytes()[0];
+        begins[at] = byte >= 0x80
+            || byte.is_ascii_alphanumeric()
+            || matches!(byte, b'@' | b':' | b'-' | b';' | b'!' | b'?' | b'(' | b'.' | b'\n');
+        at += 1;
+    }
+    begins
+};
+
 impl Scanner<'_, '_> {
     /// Reads what begins here, and returns where the next thing does.
-    fn step(&mut self, at: usize) -> usize {
-        let byte = self.text.at(at);
+    fn step(&mut self, at: usize, byte: u8) -> usize {
         if is_letter(byte) {
             return self.word(at);
         }
@@ -187,12 +207,15 @@ impl Scanner<'_, '_> {
     /// ASCII.
     fn read_word(&self, from: usize) -> (usize, u32, bool) {
         let text = self.text;
+        if text.at(from) >= 0x80 {
+            return (from + text.run(from, usize::MAX, |byte| byte >= 0x80), words::START, true);
+        }
         let (mut hash, mut before_last) = (words::START, words::START);
-        let (mut is_upper, mut was_upper, mut is_foreign) = (false, false, false);
+        let (mut is_upper, mut was_upper) = (false, false);
         let mut at = from;
         loop {
             let byte = text.at(at);
-            if !is_letter(byte) || (at > from && (byte >= 0x80) != is_foreign) {
+            if !byte.is_ascii_alphabetic() {
                 break;
             }
             let upper = byte.is_ascii_uppercase();
@@ -201,22 +224,25 @@ impl Scanner<'_, '_> {
             }
             if !upper && is_upper && was_upper {
                 // `APIKey`: the last capital begins the next word.
-                return (at - 1, before_last, is_foreign);
+                return (at - 1, before_last, false);
             }
             before_last = hash;
             hash = words::mixed(hash, byte);
             was_upper = is_upper;
             is_upper = upper;
-            is_foreign |= byte >= 0x80;
             at += 1;
         }
-        (at, hash, is_foreign)
+        (at, hash, false)
     }
 
     /// Detects data with a known prefix, at the beginning of a word.
     fn marked(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
-        let byte = text.at(at);
+        let (byte, next) = (text.at(at), text.at(at + 1));
+        // Cheap and often the end of it: nothing that is looked for has another second character.
+        if !(next.is_ascii_alphanumeric() || matches!(next, b':' | b'.' | b'-')) {
+            return None;
+        }
         if self.finds.wants(SensitiveKind::ApiKey) {
             let end = self.keys.marked_end(text, at).or_else(|| self.tokens.end(text, at));
             if let Some(end) = end {
@@ -246,8 +272,7 @@ impl Scanner<'_, '_> {
             self.finds.add(SensitiveKind::NationalId, at, end);
             return Some(end);
         }
-        let is_cut = matches!(text.at(at + 1), b'.' | b'-');
-        if is_cut && (text.reads(at, b"d.o.b") || text.reads(at, b"b-day")) {
+        if matches!(next, b'.' | b'-') && (text.reads(at, b"d.o.b") || text.reads(at, b"b-day")) {
             self.birth = Some((at + 5, 0));
             self.explain(Sense::Birth);
             return Some(at + 5);
@@ -366,14 +391,27 @@ impl Scanner<'_, '_> {
     /// Reads a row of numbers.
     fn number(&mut self, from: usize) -> usize {
         let text = self.text;
+        // Few digits with nothing behind them that a number has are nothing.
+        let few = text.run(from, 4, |byte| byte.is_ascii_digit());
+        let next = text.at(from + few);
+        let goes_on = next.is_ascii_hexdigit()
+            || matches!(
+                next,
+                b' ' | b'\t' | b'\n' | b'\r' | b'-' | b'.' | b'/' | b'(' | b')' | b':'
+            );
+        if few <= 3 && !goes_on {
+            self.last_number = (from, from + few);
+            return from + few;
+        }
         // A letter of a script without spaces ends a word.
         // Digits behind a dot are a fraction's.
         let before = text.before(from);
         // `88cb_001111000030` continues; `_4111…_` is between marks of Markdown.
-        let joint = if before == b'_' { from - 1 } else { from };
-        let width = text.run_back(joint, 24, |byte| byte.is_ascii_alphanumeric());
-        let is_joined =
-            joint < from && text.slice(joint - width, joint).iter().any(u8::is_ascii_digit);
+        let is_joined = before == b'_' && {
+            let joint = from - 1;
+            let width = text.run_back(joint, 24, |byte| byte.is_ascii_alphanumeric());
+            text.slice(joint - width, joint).iter().any(u8::is_ascii_digit)
+        };
         let begins = !before.is_ascii_alphanumeric() && before != b'.' && !is_joined;
         if begins
             && self.finds.wants(SensitiveKind::IpAddress)

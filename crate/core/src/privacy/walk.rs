@@ -1,5 +1,6 @@
 //! Finds personal data in a request: in everything that a branch could send.
 
+use memchr::memchr;
 use serde_json::{Map, Value};
 
 use super::kind::{Finds, SensitiveKind};
@@ -43,6 +44,10 @@ struct Walk {
     joined: String,
     /// The number of texts in it.
     pieces: usize,
+    /// The end of the last of them.
+    last: String,
+    /// How many addresses the text at hand is in.
+    depth: u8,
 }
 
 impl Walk {
@@ -102,6 +107,29 @@ impl Walk {
 
     fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
+        self.embedded(text);
+    }
+
+    /// Looks into the `data:` addresses that are somewhere in a text.
+    fn embedded(&mut self, text: &str) {
+        const DEEPEST: u8 = 3;
+        if self.picture.is_some() || self.depth >= DEEPEST || self.finds.is_done() {
+            return;
+        }
+        let mut from = 0;
+        while let Some(at) = memchr(b':', text.as_bytes().get(from..).unwrap_or_default()) {
+            let start = (from + at).saturating_sub(4);
+            from += at + 1;
+            let Some(rest) = text.get(start..).filter(|it| is_data_url(it)) else { continue };
+            let ends = |it: char| it.is_whitespace() || "\"'<>`)\u{1e}".contains(it);
+            let url = rest.split(ends).next().unwrap_or_default();
+            if url.contains(',') {
+                self.depth += 1;
+                self.address(url, None);
+                self.depth -= 1;
+                from = start + url.len().max(5);
+            }
+        }
     }
 
     fn bytes(&mut self, text: &[u8]) {
@@ -117,16 +145,23 @@ impl Walk {
         if text.is_empty() {
             return;
         }
+        let head = text.get(..text.floor_char_boundary(SEAM)).unwrap_or_default();
+        // A third text may touch the two that a value is in: `4111 1111`, `1111 1111`, `Thanks`.
+        let pair = core::mem::take(&mut self.last) + head;
+        if self.pieces > 0 {
+            self.bytes(pair.as_bytes());
+        }
+        let tail = text.ceil_char_boundary(text.len().saturating_sub(SEAM));
+        self.last.push_str(text.get(tail..).unwrap_or_default());
         self.pieces += 1;
         if text.len() <= 2 * SEAM {
             self.joined.push_str(text);
             return;
         }
-        self.joined.push_str(text.get(..text.floor_char_boundary(SEAM)).unwrap_or_default());
+        self.joined.push_str(head);
         self.seams();
         self.pieces = 1;
-        let end = text.ceil_char_boundary(text.len() - SEAM);
-        self.joined.push_str(text.get(end..).unwrap_or_default());
+        self.joined.push_str(&self.last);
     }
 
     fn seams(&mut self) {
@@ -164,7 +199,7 @@ impl Walk {
         match value {
             Value::Null | Value::Bool(_) => {}
             Value::Number(number) => text.push_str(&number.to_string()),
-            Value::String(string) if is_data_url(string) => self.address(string, None),
+            Value::String(string) if is_data_url(string.trim_start()) => self.address(string, None),
             Value::String(string) => text.push_str(string),
             Value::Array(list) => {
                 for value in list {
@@ -191,11 +226,24 @@ impl Walk {
 
     /// Scans a remote URL as text, and the content of a `data:` URL unless it is a picture.
     fn address(&mut self, url: &str, content_type: Option<&str>) {
+        // As browsers read addresses: without control characters in front and line ends within.
+        let trimmed = url.trim_start_matches(|it| it <= ' ');
+        let is_broken = |it: &str| it.get(..16).unwrap_or(it).contains(['\t', '\n', '\r']);
+        if is_broken(trimmed) {
+            return self.address(&trimmed.replace(['\t', '\n', '\r'], ""), content_type);
+        }
+        let url = trimmed;
         if !is_data_url(url) {
-            return self.text(url);
+            self.text(url);
+            // In a form's address a plus is a space.
+            let query = url.split_once('?').map_or("", |it| it.1);
+            if query.contains('+') {
+                self.bytes(query.replace('+', " ").as_bytes());
+            }
+            return;
         }
         if self.picture.is_some() {
-            self.text(url);
+            self.bytes(url.as_bytes());
         }
         let (head, body) = url.get(5..).and_then(|it| it.split_once(',')).unwrap_or((url, ""));
         self.text(head);
@@ -224,7 +272,10 @@ impl Walk {
             || declared.is_some_and(|it| has(&it, "utf-16"));
         match wide(&bytes, is_wide) {
             Some(text) => self.text(&text),
-            None => self.bytes(&bytes),
+            None => match core::str::from_utf8(&bytes) {
+                Ok(text) => self.text(text),
+                Err(_) => self.bytes(&bytes),
+            },
         }
     }
 }

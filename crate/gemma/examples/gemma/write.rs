@@ -73,7 +73,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     };
     let start = Instant::now();
     let prompt_ids: Vec<i64> = ids.iter().map(|id| shown_id(*id)).collect();
-    let prompt = hybridge_gemma::generate::Prompt { ids, pictures: shown };
+    let prompt = hybridge_gemma::generate::Prompt { ids, pictures: shown, ..Default::default() };
     let mut generation = session.start(prompt, options).await?;
     // Read before any token is chosen, so they belong to the last prompt position.
     let top = match ask.top_logits {

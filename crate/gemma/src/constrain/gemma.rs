@@ -17,27 +17,32 @@ impl Vocabulary for Gemma<'_> {
     }
 
     fn bytes(&self, id: u32) -> Option<Cow<'_, [u8]>> {
-        let vocabulary = self.tokenizer.vocabulary();
-        let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
-        match kind {
-            // Of the control tokens, only those of calls may occur in an answer.
-            Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
-            // The model was not trained on unused pieces.
-            Kind::Unknown | Kind::Unused => None,
-            // Bytes from here on occur in no text, and each represents a control token.
-            Kind::Byte => {
-                byte_of(piece).filter(|byte| *byte < CONTROL).map(|byte| Cow::Owned(vec![byte]))
-            }
-            Kind::UserDefined => Some(Cow::Borrowed(piece.as_bytes())),
-            Kind::Normal if piece.contains('▁') => {
-                Some(Cow::Owned(piece.replace('▁', " ").into_bytes()))
-            }
-            Kind::Normal => Some(Cow::Borrowed(piece.as_bytes())),
-        }
+        bytes_of(self.tokenizer, id)
     }
 
     fn ends(&self) -> &[u32] {
         &self.ends
+    }
+}
+
+/// The bytes that a piece adds to an answer; nothing for control, unused and unknown pieces.
+pub(crate) fn bytes_of(tokenizer: &Tokenizer, id: u32) -> Option<Cow<'_, [u8]>> {
+    let vocabulary = tokenizer.vocabulary();
+    let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
+    match kind {
+        // Of control pieces only those of calls are part of an answer.
+        Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
+        // The model was not trained on unused pieces.
+        Kind::Unknown | Kind::Unused => None,
+        // From there on no byte is part of a text, and each stands for a control piece.
+        Kind::Byte => {
+            byte_of(piece).filter(|byte| *byte < CONTROL).map(|byte| Cow::Owned(vec![byte]))
+        }
+        Kind::UserDefined => Some(Cow::Borrowed(piece.as_bytes())),
+        Kind::Normal if piece.contains('▁') => {
+            Some(Cow::Owned(piece.replace('▁', " ").into_bytes()))
+        }
+        Kind::Normal => Some(Cow::Borrowed(piece.as_bytes())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The grammar of a schema's values, as tables for the machine.
 
+use super::Prose;
 use super::number::Number;
 use super::syntax::Syntax;
 use super::text::Text;
@@ -23,7 +24,7 @@ pub(super) struct Grammar {
     /// The possible calls, if the answer consists of calls.
     pub(super) calls: Vec<Call>,
     /// Whether the answer may be prose instead, because a model that may call a tool need not.
-    pub(super) may_be_prose: bool,
+    pub(super) prose: Prose,
 }
 
 /// A call in FunctionGemma's format.

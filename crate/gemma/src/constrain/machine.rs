@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::Prose;
 use super::grammar::Grammar;
 use super::small;
 use super::syntax::{CONTROL, Syntax};
@@ -74,8 +75,10 @@ impl Machine {
                 (Symbol::Calls { may_end: false }, calls)
             }
         };
-        machine.enter(first, BOTTOM, &mut threads);
-        if machine.grammar.may_be_prose {
+        if machine.grammar.prose != Prose::Only {
+            machine.enter(first, BOTTOM, &mut threads);
+        }
+        if machine.grammar.prose != Prose::Never {
             machine.enter(Symbol::Prose, after_prose, &mut threads);
         }
         let start = machine.configuration(threads);

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use hybridge_core::Result;
 use serde_json::Value;
 
+pub(crate) use gemma::bytes_of;
 pub use state::State;
 pub use syntax::Syntax;
 #[cfg(test)]
@@ -51,14 +52,26 @@ pub struct Wish {
     pub syntax: Syntax,
     /// Whether the answer may be prose instead: in JSON anything that begins with neither a bracket
     /// nor white space, otherwise any text followed by calls.
-    pub may_be_prose: bool,
+    pub prose: Prose,
+}
+
+/// Whether an answer may be prose instead of a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prose {
+    /// It is a value.
+    #[default]
+    Never,
+    /// It is either.
+    Allowed,
+    /// It is prose.
+    Only,
 }
 
 impl Wish {
     /// Constrains an answer to JSON that satisfies a schema.
     #[must_use]
     pub fn json(schema: Value) -> Self {
-        Self { schema, syntax: Syntax::Json, may_be_prose: false }
+        Self { schema, syntax: Syntax::Json, prose: Prose::Never }
     }
 }
 
@@ -78,7 +91,7 @@ impl Constraint {
     /// enforced, or allows no value.
     pub fn compile(wish: &Wish, pieces: &Arc<Pieces>) -> Result<Self> {
         let mut grammar = builder::build(&wish.schema, wish.syntax)?;
-        grammar.may_be_prose = wish.may_be_prose;
+        grammar.prose = wish.prose;
         Ok(Self { grammar: Arc::new(grammar), pieces: Arc::clone(pieces) })
     }
 
@@ -91,7 +104,7 @@ impl Constraint {
     /// Whether the answer may be prose instead.
     #[must_use]
     pub fn may_be_prose(&self) -> bool {
-        self.grammar.may_be_prose
+        self.grammar.prose != Prose::Never
     }
 
     /// Returns the state before the first token of an answer.

@@ -1,11 +1,14 @@
 //! An answer in progress: the tokens chosen, the text returned so far, and what may follow.
 
+use std::rc::Rc;
+
 use hybridge_core::{Confidence, Content, FinishReason, Part, Result, Usage};
 
+use super::word::Spelling;
 use super::{Options, Piece, Prompt};
 use crate::constrain::{Constraint, State};
 use crate::stop::StopScanner;
-use crate::tokenizer::Detokenizer;
+use crate::tokenizer::{Detokenizer, Tokenizer};
 use crate::tools::{Heard, Listener};
 
 /// An answer in progress.
@@ -29,6 +32,10 @@ pub struct Generation {
     pub(super) detokenizer: Detokenizer,
     pub(super) scanner: StopScanner,
     pub(super) guard: Option<Guard>,
+    /// The word that the prompt leaves out.
+    pub(super) spelling: Option<Spelling>,
+    /// How many bytes of text are left out: what that word spells.
+    unsaid: usize,
     /// The mask that allows only one token.
     forced: Vec<u32>,
     pub(super) finish: Option<FinishReason>,
@@ -58,6 +65,8 @@ impl Generation {
             number,
             scanner: StopScanner::new(stops),
             guard: options.constraint.as_ref().map(Guard::new),
+            spelling: None,
+            unsaid: prompt.cut.bytes.len(),
             options,
             prompt,
             cached_tokens,
@@ -74,6 +83,16 @@ impl Generation {
         }
     }
 
+    /// Holds the first tokens to the word that the prompt leaves out.
+    pub(super) fn spell(&mut self, tokenizer: &Rc<Tokenizer>) {
+        let cut = &self.prompt.cut;
+        if cut.pieces > 0 {
+            self.options.max_output_tokens =
+                self.options.max_output_tokens.saturating_add(cut.pieces);
+            self.spelling = Some(Spelling::new(Rc::clone(tokenizer), cut));
+        }
+    }
+
     /// Returns the mask of the next token; `None` allows all. `ends` are the tokens that end the
     /// answer.
     pub(super) fn allowed(&mut self, vocabulary: usize, ends: &[u32]) -> Result<Option<&[u32]>> {
@@ -83,6 +102,9 @@ impl Generation {
             self.forced.resize(vocabulary.div_ceil(32), 0);
             set(&mut self.forced, token, true);
             return Ok(Some(&self.forced));
+        }
+        if let Some(spelling) = self.spelling.as_mut().filter(|it| !it.is_done()) {
+            return Ok(Some(spelling.allowed(vocabulary)));
         }
         let Some(Guard { state, mask }) = &mut self.guard else { return Ok(None) };
         if listener.is_some_and(Listener::is_thinking) {
@@ -134,7 +156,9 @@ impl Generation {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let thoughts = self.options.listener.as_ref().map_or(0, Listener::thought_tokens);
-        let (input, output) = (self.prompt.ids.len() as u64, self.ids.len() as u64);
+        let spelled = self.prompt.cut.pieces;
+        let input = (self.prompt.ids.len() + spelled) as u64;
+        let output = self.ids.len().saturating_sub(spelled) as u64;
         Usage {
             input_tokens: Some(input),
             output_tokens: Some(output),
@@ -157,10 +181,13 @@ impl Generation {
     }
 
     /// Adds the text that a token completes.
-    pub(super) fn hear(&mut self, token: u32, text: String, piece: &mut Piece) {
+    pub(super) fn hear(&mut self, token: u32, text: &str, piece: &mut Piece) {
+        let unsaid = self.unsaid.min(text.len());
+        self.unsaid -= unsaid;
+        let text = text.get(unsaid..).unwrap_or_default();
         let heard = match &mut self.options.listener {
-            Some(listener) => listener.push(token, text),
-            None => Heard::words(text),
+            Some(listener) => listener.push(token, text.to_owned()),
+            None => Heard::words(text.to_owned()),
         };
         self.tell(heard, piece);
     }
@@ -178,7 +205,7 @@ impl Generation {
     /// Ends an answer that met no stop sequence: the held text is part of it.
     pub(super) fn end(&mut self, reason: FinishReason, piece: &mut Piece) {
         let rest = self.detokenizer.finish();
-        self.hear(u32::MAX, rest, piece);
+        self.hear(u32::MAX, &rest, piece);
         if let Some(heard) = self.options.listener.as_mut().map(Listener::finish) {
             self.tell(heard, piece);
         }
@@ -205,8 +232,8 @@ impl Generation {
     }
 }
 
-/// Returns a mask with one bit per token.
-fn set(mask: &mut [u32], token: u32, is_allowed: bool) {
+/// Sets a token's bit in a mask.
+pub(super) fn set(mask: &mut [u32], token: u32, is_allowed: bool) {
     if let Some(word) = mask.get_mut(token as usize / 32) {
         let bit = 1 << (token % 32);
         *word = if is_allowed { *word | bit } else { *word & !bit };

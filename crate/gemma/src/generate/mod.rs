@@ -27,11 +27,13 @@ use crate::vision::{Gallery, Picture, Prepared, Shown};
 mod cancel;
 mod generation;
 mod prompt;
+mod word;
 
 pub use cancel::Cancel;
 pub use generation::Generation;
 pub use prompt::Prompt;
 use prompt::{Run, first_run};
+pub use word::CutWord;
 
 /// The number of answers that are remembered with their token IDs, for conversations that continue.
 const REMEMBERED: usize = 256;
@@ -186,7 +188,8 @@ impl Session {
 
     /// Returns the token IDs of a request, with this session's earlier answers as they were chosen.
     pub fn prompt(&self, request: &Request) -> Result<Vec<u32>> {
-        self.prompt_with(request, Vec::new()).map(|prompt| prompt.ids)
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
+        render_with(tokenizer, request, &self.answers, &[])
     }
 
     /// Returns the token IDs of a request with the pictures of its media parts, in order.
@@ -197,8 +200,14 @@ impl Session {
     pub fn prompt_with(&self, request: &Request, pictures: Vec<Shown>) -> Result<Prompt> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         let rows: Vec<Range<u32>> = pictures.iter().map(Shown::ids).collect();
-        let ids = render_with(tokenizer, request, &self.answers, &rows)?;
-        Ok(Prompt { ids, pictures })
+        let mut ids = render_with(tokenizer, request, &self.answers, &rows)?;
+        // What is held to a form begins where the form does.
+        let is_free = wish_of(request, Dialect::of(tokenizer))?.is_none();
+        let cut = match is_free {
+            true => CutWord::take(tokenizer, request, &mut ids),
+            false => CutWord::default(),
+        };
+        Ok(Prompt { ids, pictures, cut })
     }
 
     /// Returns the options that a request sets; `seed` is used if it has none.
@@ -244,7 +253,11 @@ impl Session {
         let kept = self.read(&prompt.ids, &prompt.pictures, length - 1, &options).await?;
         self.started += 1;
         self.current = Some(self.started);
-        Ok(Generation::new(self.started, options, prompt, kept))
+        let mut generation = Generation::new(self.started, options, prompt, kept);
+        if let Some(tokenizer) = &self.tokenizer {
+            generation.spell(tokenizer);
+        }
+        Ok(generation)
     }
 
     /// Makes these tokens current: reuses at most `most` of them and feeds the others. Returns how
@@ -386,6 +399,9 @@ impl Session {
         if let Some(guard) = generation.guard.as_mut().filter(|_| !is_aside) {
             guard.state.accept(choice.token)?;
         }
+        if let Some(spelling) = &mut generation.spelling {
+            spelling.accept(choice.token);
+        }
         if self.stop_ids.contains(&choice.token) {
             generation.end(FinishReason::Stop, piece);
             return Ok(());
@@ -401,7 +417,7 @@ impl Session {
         }
         if let Some(tokenizer) = &self.tokenizer {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
-            generation.hear(choice.token, text, piece);
+            generation.hear(choice.token, &text, piece);
         }
         // Log-probabilities of reasoning do not describe the answer.
         if !is_aside {

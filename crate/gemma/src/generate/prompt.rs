@@ -1,5 +1,6 @@
 //! A prompt: IDs of tokens and of picture rows.
 
+use super::word::CutWord;
 use crate::engine::FIRST_ROW;
 use crate::vision::Shown;
 
@@ -10,11 +11,13 @@ pub struct Prompt {
     pub ids: Vec<u32>,
     /// Every picture that occurs, in any order.
     pub pictures: Vec<Shown>,
+    /// A word at the end that the ids leave out: the answer begins with it, and does not show it.
+    pub cut: CutWord,
 }
 
 impl From<Vec<u32>> for Prompt {
     fn from(ids: Vec<u32>) -> Self {
-        Self { ids, pictures: Vec::new() }
+        Self { ids, ..Self::default() }
     }
 }
 

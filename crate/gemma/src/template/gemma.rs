@@ -47,7 +47,7 @@ pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Ve
             None => turns.push(Turn::of(speaker, parts)),
         }
     }
-    if let Some(instructions) = json_call::instructions(&request.tools, request.tool_choice) {
+    if let Some(instructions) = json_call::instructions(&request.tools) {
         system.push_str(&instructions);
         system.push_str("\n\n");
     }

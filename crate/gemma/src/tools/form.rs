@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Dialect;
 use super::json_call::{call_schema, moved};
-use crate::constrain::{Syntax, Wish};
+use crate::constrain::{Prose, Syntax, Wish};
 
 /// Returns the form that a request requires; `None` if the answer is free.
 ///
@@ -13,16 +13,23 @@ use crate::constrain::{Syntax, Wish};
 pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     let output = request.wants_json().then(|| output_schema(request));
     if !has_tools(request) {
-        return Ok(output.map(Wish::json));
+        // The tools are in the prompt all the same, and a call would be read as text.
+        let is_described = dialect == Dialect::JsonCall && !request.tools.is_empty();
+        let words = || Wish { prose: Prose::Only, ..Wish::json(json!({})) };
+        return Ok(output.map(Wish::json).or_else(|| is_described.then(words)));
     }
-    let must_call = request.tool_choice == Some(ToolChoice::Required);
+    let prose = match request.tool_choice {
+        Some(ToolChoice::Required) => Prose::Never,
+        _ => Prose::Allowed,
+    };
+    let must_call = prose == Prose::Never;
     match (dialect, output) {
         (Dialect::JsonCall, Some(output)) if !must_call => {
             Ok(Some(Wish::json(call_or_output(call_schema(&request.tools), &output))))
         }
         (Dialect::JsonCall, _) => {
             let schema = call_schema(&request.tools);
-            Ok(Some(Wish { schema, syntax: Syntax::Json, may_be_prose: !must_call }))
+            Ok(Some(Wish { schema, syntax: Syntax::Json, prose }))
         }
         (_, Some(_)) if !must_call => Err(Error::new(
             Status::Unimplemented,
@@ -41,7 +48,7 @@ pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
                 } else {
                     Syntax::FunctionGemma
                 },
-                may_be_prose: !must_call,
+                prose,
             }))
         }
     }

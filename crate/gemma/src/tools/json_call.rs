@@ -5,7 +5,7 @@
 //! [{"name":…},{"name":…}]                                       several at once
 //! ```
 
-use hybridge_core::{ToolChoice, ToolDefinition, ToolRequest, ToolResponse};
+use hybridge_core::{ToolDefinition, ToolRequest, ToolResponse};
 use serde_json::{Map, Value, json};
 
 use super::schema_text::schema_text;
@@ -66,10 +66,12 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
     }
 }
 
-/// Returns the prompt's description of the tools, placed before the first question.
+/// Returns the prompt's description of the tools, placed before the first question. It is the same whether
+/// the model may, must or must not call: the constraint of the answer sees to that, and what the
+/// cache holds of the prompt stays good.
 #[must_use]
-pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<String> {
-    if tools.is_empty() || choice == Some(ToolChoice::None) {
+pub fn instructions(tools: &[ToolDefinition]) -> Option<String> {
+    if tools.is_empty() {
         return None;
     }
     let declared = |tool: &ToolDefinition| {
@@ -82,14 +84,9 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
         format!("{{\"name\":{name},\"description\":{description},\"parameters\":{parameters}}}")
     };
     let list: Vec<String> = tools.iter().map(declared).collect();
-    let when = if choice == Some(ToolChoice::Required) {
-        "Call one of them now."
-    } else {
-        "Call one only if it helps."
-    };
     Some(format!(
-        "You can call functions. {when} A call is a JSON object {{\"name\": function name, \"parameters\": \
-         {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n[{}]",
+        "You can call functions. Call one only if it helps. A call is a JSON object {{\"name\": function name, \
+         \"parameters\": {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n[{}]",
         list.join(",")
     ))
 }

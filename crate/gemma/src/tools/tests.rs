@@ -8,7 +8,7 @@ use hybridge_core::{
 use serde_json::{Value, json};
 
 use super::{Dialect, Segment, function_gemma, json_call, wish_of};
-use crate::constrain::{Constraint, Pieces, Vocabulary};
+use crate::constrain::{Constraint, Pieces, Prose, Vocabulary};
 
 fn tool(name: &str, description: &str, input: Value) -> ToolDefinition {
     ToolDefinition {
@@ -190,11 +190,16 @@ fn a_json_call_has_its_tool_s_parameters() {
         (ToolChoice::Auto, "It is sunny.", true),
         (ToolChoice::Auto, call, true),
         (ToolChoice::Auto, r#"{"name":"other""#, false),
+        (ToolChoice::None, "It is sunny.", true),
+        (ToolChoice::None, call, false),
+        (ToolChoice::None, &format!("[{call}]"), false),
     ] {
         assert_eq!(writes(choice, text), is_written, "{choice:?} {text}");
     }
     let none = request_of(&tools, ToolChoice::None);
-    assert_eq!(wish_of(&none, Dialect::JsonCall), Ok(None));
+    let wish = wish_of(&none, Dialect::JsonCall).unwrap().unwrap();
+    assert_eq!(wish.prose, Prose::Only);
+    assert_eq!(wish_of(&none, Dialect::FunctionGemma), Ok(None));
     assert_eq!(wish_of(&Request::default(), Dialect::FunctionGemma), Ok(None));
 }
 
@@ -344,7 +349,7 @@ fn json_calls_are_parsed() {
     ] {
         assert_eq!(json_call::parse(other, &tools, 0), None, "{other}");
     }
-    let said = json_call::instructions(&tools, None).unwrap();
+    let said = json_call::instructions(&tools).unwrap();
     assert!(said.contains("get_current_weather") && said.contains("only if it helps"));
-    assert_eq!(json_call::instructions(&tools, Some(ToolChoice::None)), None);
+    assert_eq!(json_call::instructions(&[]), None);
 }

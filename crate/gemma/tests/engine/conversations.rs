@@ -242,3 +242,53 @@ fn concurrent_answers_do_not_mix() {
     }
     assert_eq!(together.map(|it| it.ids().to_vec()), alone);
 }
+
+/// An answer to go on from that was cut in a word: the model spells the word anew, and may end it
+/// in its own pieces; what is returned follows the text.
+#[test]
+fn a_word_that_was_cut_is_gone_on_in() {
+    let tiny = find("no_window").unwrap();
+    let tokenizer = Rc::new(Tokenizer::read(open(&tiny).gguf()).unwrap());
+    let mut session = session(&tiny, 200);
+    let request = |begun: &str| {
+        let (user, model) = (json!([{"text": "Go on."}]), json!([{"text": begun}]));
+        let mark = json!({"prefix": true});
+        let messages = json!([
+            {"role": "user", "content": user},
+            {"role": "model", "content": model, "metadata": mark},
+        ]);
+        Request::from_json(json!({"messages": messages})).unwrap()
+    };
+    let mut grown = 0;
+    for begun in ["The capi", "One two thr", "o", "über die Str", "a. B4", "東京"] {
+        let request = request(begun);
+        let whole = session.prompt(&request).unwrap();
+        for seed in 0..20 {
+            let prompt = session.prompt_with(&request, Vec::new()).unwrap();
+            assert!(prompt.ids.len() < whole.len() && whole.starts_with(&prompt.ids), "{begun}");
+            let left_out = whole.len() - prompt.ids.len();
+            let cut = tokenizer.decode(&whole[prompt.ids.len()..]);
+            let mut options = session.options(&request, seed).unwrap();
+            options.max_output_tokens = 6;
+            let mut generation = block_on(session.start(prompt, options)).unwrap();
+            while block_on(session.next(&mut generation)).unwrap().is_some() {}
+            let said = tokenizer.decode(generation.ids());
+            assert_eq!(said, format!("{cut}{}", generation.text()), "{begun}");
+            assert!(begun.ends_with(cut.trim()), "{begun}: {cut}");
+            let usage = generation.usage();
+            assert_eq!(usage.input_tokens, Some(whole.len() as u64));
+            grown += usize::from(!generation.ids().starts_with(&whole[whole.len() - left_out..]));
+        }
+    }
+    assert!(grown > 0, "no word was ended in other pieces");
+    // A whole word, and an answer in JSON, begin where they begin.
+    for begun in ["Well. ", "Yes,"] {
+        let request = request(begun);
+        let prompt = session.prompt_with(&request, Vec::new()).unwrap();
+        assert_eq!(prompt.ids, session.prompt(&request).unwrap());
+    }
+    let mut json = request("The capi");
+    json.output = Some(hybridge_core::Output { format: None, schema: Some(json!({})) });
+    let prompt = session.prompt_with(&json, Vec::new()).unwrap();
+    assert_eq!(prompt.ids, session.prompt(&json).unwrap());
+}

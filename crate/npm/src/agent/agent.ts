@@ -76,7 +76,7 @@ export function defineAgent({
   const common = { ...(system === undefined ? {} : { system }), ...(config === undefined ? {} : { config }) }
   const stream: Agent['stream'] = (input, options = {}) => {
     const start =
-      typeof input === 'object' && 'resume' in input
+      typeof input === 'object' && input !== null && 'resume' in input
         ? { ...input, ...(config === undefined ? {} : { request: { config } }) }
         : { request: { ...common, prompt: input } }
     return streamTools({ model, tools, ...limits, ...options, ...start })

@@ -12,9 +12,9 @@
 
 import { Feed } from '../answer/stream.js'
 import { mismatchOf } from '../answer/output.js'
-import { unlessAborted } from '../border/abort.js'
+import { signalArgument, unlessAborted } from '../border/abort.js'
 import { HybridError, invalid } from '../border/errors.js'
-import { isArray } from '../border/json.js'
+import { isArray, optionsArgument } from '../border/json.js'
 import { jsonSchemaOf, type Schema } from '../border/schema.js'
 import { readRequest } from '../border/request.js'
 import { CallerFault, cancelled } from '../border/thrown.js'
@@ -137,7 +137,8 @@ const usualTimeoutMs = 60_000
  * for await (const event of run) if (event.type === 'text') print(event.text)
  * const { response } = await run.result
  */
-export function streamTools(options: StreamToolsOptions): ToolStream {
+export function streamTools(given: StreamToolsOptions): ToolStream {
+  const options = optionsArgument(given, 'streamTools')
   const work = new AbortController()
   const feed = new Feed<ToolEvent>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
   const result = follow(options.signal, work, (signal) => loop({ ...options, signal }, (event) => feed.push(event)))
@@ -150,10 +151,11 @@ export function streamTools(options: StreamToolsOptions): ToolStream {
 
 /** Runs `act` with a signal that also follows the caller's. */
 export async function follow<T>(
-  caller: AbortSignal | undefined,
+  given: AbortSignal | undefined,
   work: AbortController,
   act: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const caller = signalArgument(given, 'signal')
   const onAbort = (): void => work.abort(caller?.reason)
   if (caller?.aborted === true) onAbort()
   else caller?.addEventListener('abort', onAbort, { once: true })

@@ -1,17 +1,20 @@
 /** Continues another branch's answer. Rust decides where the continuation begins (`hybridge_core::route::Seam`). */
 
 import { wellFormed } from '../border/json.js'
-import type { ModelRequest } from '../border/request.js'
 import type { Seam } from '../border/wasm.js'
 import { textOf } from './response.js'
-import type { Part } from '../types.js'
+import type { Message, Part } from '../types.js'
 
-/** Returns the request with the text so far as its last message, marked so that the model continues it. */
-export function withPartial(request: ModelRequest, shown: readonly Part[]): ModelRequest {
+/** Returns the messages with the text so far as the last one, marked so that the model continues it. */
+export function withPartial(messages: readonly Message[], shown: readonly Part[]): Message[] {
   const text = wellFormed(textOf(shown))
-  if (text === '') return request
-  const begun = { role: 'model' as const, content: [{ text }], metadata: { prefix: true } }
-  return { ...request, messages: [...request.messages, begun] }
+  if (text === '') return [...messages]
+  const last = messages.at(-1)
+  // An answer that continues another broke off too.
+  const isBegun = last?.role === 'model' && last.metadata?.['prefix'] === true
+  const whole = isBegun ? textOf(last.content) + text : text
+  const begun: Message = { role: 'model', content: [{ text: whole }], metadata: { prefix: true } }
+  return [...(isBegun ? messages.slice(0, -1) : messages), begun]
 }
 
 /** Joins an attempt's text to that of the attempts before it. */

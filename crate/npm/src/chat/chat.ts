@@ -11,7 +11,8 @@ import { Feed, streamOf } from '../answer/stream.js'
 import { unlessAborted } from '../border/abort.js'
 import { now } from '../border/clock.js'
 import { HybridError, invalid, reportQuietly } from '../border/errors.js'
-import { continueFromArgument, mediaArgument } from '../border/request.js'
+import { isObject, optionsArgument } from '../border/json.js'
+import { continueFromArgument, mediaArgument, readOptions } from '../border/request.js'
 import { cancelled, fromThrown } from '../border/thrown.js'
 import { addUsage, follow, streamTools, type PausedRun, type StreamToolsOptions } from '../agent/stream-tools.js'
 import type {
@@ -32,6 +33,7 @@ import type {
   WindowPolicy,
 } from '../types.js'
 import { repaired, snapshotArgument } from './history.js'
+import { begunIn, goingOnFrom, type Begun } from './partial.js'
 import { loadChat, recordVersion, removeChat, saveChat, withChatLock, type ChatRecord } from './store.js'
 import { Fitter, type Summarise } from './window.js'
 
@@ -73,8 +75,9 @@ class Conversation implements Chat {
   #isBusy = false
   #isClosed = false
 
-  constructor(model: Model, options: ChatOptions) {
+  constructor(model: Model, given: ChatOptions) {
     if (typeof model?.generateStream !== 'function') throw invalid('a chat needs a model')
+    const options = optionsArgument(given, 'chat')
     const { messages = [], persist, window } = options
     if (persist !== undefined && (typeof persist.name !== 'string' || persist.name === ''))
       throw invalid('`persist.name` must be a name')
@@ -119,11 +122,15 @@ class Conversation implements Chat {
   }
 
   regenerate(options: GenerateOptions = {}): GenerateStream {
-    return this.#start(options, () => {
+    let begun: Begun | undefined
+    const begin = (): void => {
       const last = this.#entries.findLastIndex(({ message }) => message.role === 'user')
       if (last < 0) throw new HybridError('FAILED_PRECONDITION', 'there is no message to answer again; send one first')
+      const mayGoOn = options.continueFrom === 'partial' && this.#options.output === undefined
+      begun = mayGoOn && this.#entries.length === last + 2 ? begunIn(this.#entries[last + 1]) : undefined
       this.#cutTo(last + 1)
-    })
+    }
+    return this.#start(options, begin, { begun: () => begun })
   }
 
   approve(approvals: Approvals, options: GenerateOptions = {}): GenerateStream {
@@ -135,7 +142,7 @@ class Conversation implements Chat {
       resumed = { resume: paused, approvals }
       this.#cutTo(this.#entries.findLastIndex(({ message }) => message.role === 'user') + 1)
     }
-    return this.#start(options, begin, () => resumed)
+    return this.#start(options, begin, { resumed: () => resumed })
   }
 
   rewindTo(index: number): void {
@@ -187,8 +194,9 @@ class Conversation implements Chat {
   #start(
     options: GenerateOptions,
     begin: () => void,
-    resumed: () => Resumed | undefined = () => undefined,
+    from: { resumed?: () => Resumed | undefined; begun?: () => Begun | undefined } = {},
   ): GenerateStream {
+    readOptions(options)
     const work = new AbortController()
     const feed = new Feed<GenerateChunk>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const before = this.#turn
@@ -197,7 +205,7 @@ class Conversation implements Chat {
       if (this.#isClosed) throw new HybridError('FAILED_PRECONDITION', 'the chat is closed')
       const { persist } = this.#options
       const turn = (): Promise<GenerateResponse> =>
-        this.#run({ ...options, signal }, begin, (chunk) => feed.push(chunk), resumed)
+        this.#run({ ...options, signal }, begin, (chunk) => feed.push(chunk), from)
       if (persist === undefined) return await turn()
       return await this.#locked(persist.name, signal, async () => {
         await this.#load(persist.name)
@@ -216,16 +224,22 @@ class Conversation implements Chat {
     options: GenerateOptions & { signal: AbortSignal },
     begin: () => void,
     push: (chunk: GenerateChunk) => void,
-    resumed: () => Resumed | undefined,
+    from: { resumed?: () => Resumed | undefined; begun?: () => Begun | undefined },
   ): Promise<GenerateResponse> {
     const before = this.#entries
     begin()
+    const [resumed, begun] = [from.resumed?.(), from.begun?.()]
     this.#isBusy = true
     const shown = new Shown()
     const entry: ChatEntry = { message: { role: 'model', content: [] }, state: 'streaming' }
     const asked = this.#entries.length
     let storedAt = now()
     let storing: Promise<void> = Promise.resolve()
+    if (begun !== undefined) {
+      shown.add(begun.content)
+      entry.message = { role: 'model', content: shown.content }
+      this.#entries.push(entry)
+    }
     const onChunk = (chunk: GenerateChunk): void => {
       shown.add(chunk.content)
       entry.message = { role: 'model', content: shown.content }
@@ -239,11 +253,11 @@ class Conversation implements Chat {
     try {
       this.#changed()
       if (this.#options.persist !== undefined) await this.#store()
-      return await this.#answer(options, asked, onChunk, resumed())
+      return await this.#answer(options, asked, onChunk, resumed, begun)
     } catch (thrown) {
       const error = fromThrown(thrown)
       // A decision that could not be acted on is requested again.
-      if (resumed() !== undefined) this.#entries = before
+      if (resumed !== undefined) this.#entries = before
       else this.#settle(asked, shown, options.signal.aborted ? 'aborted' : 'failed', error)
       throw thrown
     } finally {
@@ -260,6 +274,7 @@ class Conversation implements Chat {
     asked: number,
     onChunk: (chunk: GenerateChunk) => void,
     resumed: Resumed | undefined,
+    begun: Begun | undefined,
   ): Promise<GenerateResponse> {
     const { tools = {}, system, config, output, toolChoice, window = 'trim', maxSteps, context } = this.#options
     const history = await repaired(this.#entries.slice(0, asked).map(({ message }) => message))
@@ -282,7 +297,8 @@ class Conversation implements Chat {
     }
     this.#bounds = { ...(allow === undefined ? {} : { allow }), context: run.context ?? {} }
     const last = this.#entries[asked - 1]
-    const through = watched(this.#model, this.#fitter, onChunk, (response) => this.#pin(last, response))
+    const model = begun === undefined ? this.#model : goingOnFrom(this.#model, begun)
+    const through = watched(model, this.#fitter, onChunk, (response) => this.#pin(last, response))
     if (Object.keys(tools).length === 0 && resumed === undefined) {
       const response = await through.generate(request, run)
       this.#keep(asked, [response.message], response)
@@ -553,13 +569,16 @@ function cutShort({ message, ...entry }: ChatEntry): ChatEntry {
 }
 
 function contentOf(input: ChatInput): Part[] {
-  const content = typeof input === 'string' ? [{ text: input }] : input
-  if (!Array.isArray(content) || content.length === 0) throw invalid('`send` takes a text or a list of parts')
+  if (typeof input === 'string') return [{ text: input }]
+  let content: unknown
   try {
-    return structuredClone(content)
+    content = structuredClone(input)
   } catch (cause) {
     throw new HybridError('INVALID_ARGUMENT', 'the message holds something that cannot be copied', { cause })
   }
+  if (!Array.isArray(content) || content.length === 0 || !content.every(isObject))
+    throw invalid('`send` takes a text or a list of parts')
+  return content as Part[]
 }
 
 function indexArgument(index: number, length: number): number {

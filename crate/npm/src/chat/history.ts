@@ -1,7 +1,7 @@
 /** Converts histories from outside, and histories for a model. */
 
 import { invalid } from '../border/errors.js'
-import { toJson } from '../border/json.js'
+import { isArray, isObject, toJson } from '../border/json.js'
 import { normaliseRequest } from '../border/request.js'
 import { loadPage } from '../border/wasm.js'
 import type { ChatEntry, ChatSnapshot, Message, Part } from '../types.js'
@@ -19,6 +19,12 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
   const { messages } = normaliseRequest({
     messages: entries.map((entry) => (entry as Partial<ChatEntry>)?.message as Message),
   })
+  for (const [index, { allow, usage }] of (entries as ChatEntry[]).entries()) {
+    // A list of branches that cannot be read would be no pin.
+    if (allow !== undefined && !(isArray(allow) && allow.every((key) => typeof key === 'string')))
+      throw invalid(`\`entries[${index}].allow\` must be a list of branch keys`)
+    if (usage !== undefined && !isObject(usage)) throw invalid(`\`entries[${index}].usage\` must be an object`)
+  }
   return {
     version: 1,
     entries: entries.map((entry, index) => ({ ...structuredClone(entry), message: messages[index] as Message })),

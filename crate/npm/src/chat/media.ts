@@ -1,10 +1,18 @@
 /** Requests with images and audio, for a model that does not support them. */
 
+import { addUsage } from '../agent/stream-tools.js'
 import type { ModelRequest } from '../border/request.js'
-import type { MediaPolicy, MediaReport, Message, Part } from '../types.js'
+import type { MediaPolicy, MediaReport, Message, Part, Usage } from '../types.js'
 
 /** Describes an image in words; undefined if no branch may or can. */
-export type Describe = (media: Media, signal: AbortSignal) => Promise<{ text: string; by: string } | undefined>
+export type Describe = (media: Media, signal: AbortSignal) => Promise<Description | undefined>
+
+export interface Description {
+  text: string
+  by: string
+  /** What it cost; absent if it was kept from an earlier request. */
+  usage?: Usage
+}
 
 type Media = Extract<Part, { media: unknown }>['media']
 
@@ -19,6 +27,7 @@ export async function withoutMedia(
   const concerned = (index: number): boolean => policy !== 'drop-earlier' || index < newest
   const report = { dropped: 0, described: 0 }
   let by: string | undefined
+  let usage: Usage | undefined
   const inWords = async (part: Part): Promise<Part> => {
     if (part.media === undefined) return part
     const kind = kindOf(part.media)
@@ -29,6 +38,7 @@ export async function withoutMedia(
     }
     report.described++
     by = seen.by
+    if (seen.usage !== undefined) usage = addUsage(usage ?? {}, seen.usage)
     return { text: `[a picture: ${seen.text}]` }
   }
   const messages: Message[] = []
@@ -43,7 +53,10 @@ export async function withoutMedia(
     messages.push({ ...message, content })
   }
   if (report.dropped + report.described === 0) return { request }
-  return { request: { ...request, messages }, report: { ...report, ...(by === undefined ? {} : { by }) } }
+  return {
+    request: { ...request, messages },
+    report: { ...report, ...(by === undefined ? {} : { by }), ...(usage === undefined ? {} : { usage }) },
+  }
 }
 
 function kindOf({ url, contentType }: Media): 'picture' | 'sound' | 'file' {

@@ -3,6 +3,7 @@
 import type { Describe } from '../chat/media.js'
 import type { Branch } from './drive.js'
 import type { RunOptions } from '../model/runner.js'
+import type { Usage } from '../types.js'
 
 /** The maximum number of cached descriptions. The key is the image's URL, which may be the image itself. */
 const mostKept = 16
@@ -36,6 +37,7 @@ export class Describer {
     return async (media, signal) => {
       const name = `${key} ${media.url}`
       let text = this.#kept.get(name)
+      let usage: Usage | undefined
       if (text === undefined) {
         const request = {
           messages: [{ role: 'user' as const, content: [{ media }, { text: question }] }],
@@ -44,7 +46,8 @@ export class Describer {
         }
         const run = { streaming: false, sendChunk: () => {}, signal, context, isNested: isNested ?? true }
         try {
-          const { message } = await runner(request, run)
+          const { message, usage: spent } = await runner(request, run)
+          if (Object.keys(spent).length > 0) usage = spent
           text = message.content
             .map((part) => part.text ?? '')
             .join('')
@@ -59,7 +62,7 @@ export class Describer {
       this.#kept.delete(name)
       this.#kept.set(name, text)
       for (const oldest of this.#kept.keys()) if (this.#kept.size > mostKept) this.#kept.delete(oldest)
-      return { text, by: key }
+      return { text, by: key, ...(usage === undefined ? {} : { usage }) }
     }
   }
 

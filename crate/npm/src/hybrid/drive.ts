@@ -12,6 +12,7 @@ import { answerTo, type Question, type World } from './consideration.js'
 import type { Run, Seam } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
 import { outputErrorOf } from '../answer/output.js'
+import { addUsage } from '../agent/stream-tools.js'
 import { Continuation, withPartial } from '../answer/continuation.js'
 import type { Describer } from './describer.js'
 import { calledBy } from './tool-turns.js'
@@ -63,7 +64,8 @@ interface Attempt {
   readonly work: AbortController
   readonly startedAt: number
   readonly streaming: boolean
-  hasSpoken: boolean
+  /** The caller has seen something of it. */
+  isShown: boolean
   /** The attempt that it continues, if another branch began the answer. */
   readonly continuation?: Continuation
   held: Array<{ content: Part[]; details: ChunkDetails }>
@@ -173,7 +175,7 @@ export class Drive {
         this.#show(action.attempt)
         break
       case 'extend': {
-        const request = withPartial(this.#request, this.#shown)
+        const request = { ...this.#request, messages: withPartial(this.#request.messages, this.#shown) }
         this.#asked = { request, world: this.#worldOf(request), isBegun: true }
         break
       }
@@ -221,7 +223,7 @@ export class Drive {
       work: new AbortController(),
       startedAt: now(),
       streaming,
-      hasSpoken: false,
+      isShown: false,
       held: [],
       ...(isBegun && {
         continuation: new Continuation([...this.#shown], (before) => this.#circuit.makeSeam(before, isExact)),
@@ -229,7 +231,6 @@ export class Drive {
     }
     this.#attempts.set(number, attempt)
     const deliver = (content: Part[], details: ChunkDetails): void => {
-      attempt.hasSpoken ||= content.some(saysSomething)
       if (this.#run.streaming && streaming) attempt.held.push({ content, details })
       const { text, reasoning, other } = measured(content)
       const logprobs = details.logprobs === undefined ? undefined : Float64Array.from(details.logprobs)
@@ -288,7 +289,10 @@ export class Drive {
     if (attempt === undefined) return
     const pieces = attempt.held
     attempt.held = []
-    for (const { content } of pieces) this.#shown.push(...content)
+    for (const { content } of pieces) {
+      this.#shown.push(...content)
+      attempt.isShown ||= content.some(saysSomething)
+    }
     for (const { content, details } of pieces) this.#run.sendChunk(content, { ...details, branch: attempt.branch })
   }
 
@@ -317,8 +321,8 @@ export class Drive {
     const attempt = this.#attempts.get(number)
     if (attempt?.answer === undefined) return
     const { branch, answer } = attempt
-    // Streamed content has been shown already, even if all of it was reasoning.
-    if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
+    // What was shown already is not shown twice, also where all of it was reasoning.
+    if (whole && !attempt.isShown) this.#run.sendChunk(answer.message.content, { branch })
     const { window, media, redacted } = answer
     note(trace, branch, { ...(window && { window }), ...(media && { media }), ...(redacted && { redacted }) })
     this.#end(trace)
@@ -326,6 +330,8 @@ export class Drive {
     const sure = answer.confidence ?? confidence
     this.#settle.resolve({
       ...answer,
+      // What branches spent on pictures in words is part of what the answer cost.
+      usage: media?.usage === undefined ? answer.usage : addUsage(answer.usage, media.usage),
       message: calledBy(wholeMessage(attempt, answer.message, trace.attempts[number]), branch),
       branch,
       inferenceSource: this.#source(attempt, answer),

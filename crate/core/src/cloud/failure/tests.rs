@@ -43,6 +43,8 @@ fn http_status_alone() {
         (504, "DEADLINE_EXCEEDED"),
         (529, "UNAVAILABLE"),
         (418, "UNKNOWN"),
+        (100, "UNAVAILABLE/NOT_THE_SERVICE"),
+        (304, "UNAVAILABLE/NOT_THE_SERVICE"),
     ] {
         check(http, "<html>Bad gateway</html>", expected);
         check(http, "", expected);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::support::{judge, pieces};
-use crate::constrain::{Constraint, Pieces, Vocabulary, Wish};
+use crate::constrain::{Constraint, Pieces, Prose, Vocabulary, Wish};
 use crate::testing::{PieceList, Random, random_schema};
 
 /// Samples tokens by their logits from the allowed ones. Returns the answer's bytes, and whether it
@@ -91,7 +91,7 @@ fn prose_or_a_call() {
     let list = PieceList::bytes();
     let pieces = pieces(&list);
     let schema = json!({"properties": {"name": {"const": "f"}}, "required": ["name"]});
-    let wish = Wish { may_be_prose: true, ..Wish::json(schema) };
+    let wish = Wish { prose: Prose::Allowed, ..Wish::json(schema) };
     let call = Constraint::compile(&wish, &pieces).unwrap();
     for (text, is_complete) in
         [("hello {\"", true), ("{\"name\":\"f\"}", true), ("{\"name\":\"f\"", false), ("", false)]
@@ -104,6 +104,22 @@ fn prose_or_a_call() {
     state.accept(b'{'.into()).unwrap();
     assert!(state.accept(b'x'.into()).is_err());
     assert!(state.accept(256).is_err(), "no end before the call is complete");
+}
+
+#[test]
+fn prose_and_no_call() {
+    let list = PieceList::bytes();
+    let pieces = pieces(&list);
+    let wish = Wish { prose: Prose::Only, ..Wish::json(json!({})) };
+    let constraint = Constraint::compile(&wish, &pieces).unwrap();
+    for text in ["hello {\"", "1", "\"a\"", "```"] {
+        let mut state = constraint.start();
+        text.bytes().for_each(|byte| state.accept(byte.into()).unwrap());
+        assert!(state.is_complete() && !state.is_finished(), "{text}");
+    }
+    for first in *b"{[ \n" {
+        assert!(constraint.start().accept(first.into()).is_err(), "{first}");
+    }
 }
 
 #[test]
