@@ -11,7 +11,7 @@ const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).len
 
 const budgets = [
   // The goal is 150 KB; bench/RESULTS.md lists what was added.
-  ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 206 * 1024],
+  ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 210 * 1024],
 ]
 if (!process.argv.includes('--page'))
   budgets.push(

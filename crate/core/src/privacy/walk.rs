@@ -121,9 +121,10 @@ impl Walk {
             let start = (from + at).saturating_sub(4);
             from += at + 1;
             let Some(rest) = text.get(start..).filter(|it| is_data_url(it)) else { continue };
-            let ends = |it: char| it.is_whitespace() || "\"'<>`)\u{1e}".contains(it);
-            let url = rest.split(ends).next().unwrap_or_default();
-            if url.contains(',') {
+            let ends = |it: u8| it <= b' ' || b"\"'<>`)".contains(&it);
+            let width = rest.bytes().position(ends).unwrap_or(rest.len());
+            let url = rest.get(..width).unwrap_or_default();
+            if memchr(b',', url.as_bytes()).is_some() {
                 self.depth += 1;
                 self.address(url, None);
                 self.depth -= 1;
@@ -227,18 +228,20 @@ impl Walk {
     /// Scans a remote URL as text, and the content of a `data:` URL unless it is a picture.
     fn address(&mut self, url: &str, content_type: Option<&str>) {
         // As browsers read addresses: without control characters in front and line ends within.
-        let trimmed = url.trim_start_matches(|it| it <= ' ');
-        let is_broken = |it: &str| it.get(..16).unwrap_or(it).contains(['\t', '\n', '\r']);
-        if is_broken(trimmed) {
-            return self.address(&trimmed.replace(['\t', '\n', '\r'], ""), content_type);
+        let start = url.bytes().take_while(|it| *it <= b' ').count();
+        let url = url.get(start..).unwrap_or_default();
+        let is_ignored = |it: &u8| matches!(*it, b'\t' | b'\n' | b'\r');
+        if url.as_bytes().iter().take(16).any(is_ignored) {
+            let kept = url.bytes().filter(|it| !is_ignored(it)).collect();
+            return self.address(&String::from_utf8(kept).unwrap_or_default(), content_type);
         }
-        let url = trimmed;
         if !is_data_url(url) {
             self.text(url);
             // In a form's address a plus is a space.
             let query = url.split_once('?').map_or("", |it| it.1);
-            if query.contains('+') {
-                self.bytes(query.replace('+', " ").as_bytes());
+            if memchr(b'+', query.as_bytes()).is_some() {
+                let spaced = query.bytes().map(|it| if it == b'+' { b' ' } else { it });
+                self.bytes(&spaced.collect::<Vec<u8>>());
             }
             return;
         }
