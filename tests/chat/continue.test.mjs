@@ -293,7 +293,7 @@ test('each cloud service gets an instruction to continue, in its own format', as
   }
 })
 
-// ── Stored answers ───────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Stored answers ──
 
 /** A chat with an answer that broke off, and a model whose next answers are these. */
 async function begun(text, replies, options = {}) {

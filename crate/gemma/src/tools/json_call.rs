@@ -66,9 +66,9 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
     }
 }
 
-/// Returns the prompt's description of the tools, placed before the first question. It is the same whether
-/// the model may, must or must not call: the constraint of the answer sees to that, and what the
-/// cache holds of the prompt stays good.
+/// Returns the prompt's description of the tools, placed before the first question. It is the same
+/// whether the model may, must or must not call, which the constraint of the answer decides, so
+/// that the cached prompt stays valid.
 #[must_use]
 pub fn instructions(tools: &[ToolDefinition]) -> Option<String> {
     if tools.is_empty() {
@@ -85,8 +85,9 @@ pub fn instructions(tools: &[ToolDefinition]) -> Option<String> {
     };
     let list: Vec<String> = tools.iter().map(declared).collect();
     Some(format!(
-        "You can call functions. Call one only if it helps. A call is a JSON object {{\"name\": function name, \
-         \"parameters\": {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n[{}]",
+        "You can call functions. Call one only if it helps. A call is a JSON object {{\"name\": \
+         function name, \"parameters\": {{argument name: value}}}} and nothing else; several \
+         calls are a JSON array of such objects.\n[{}]",
         list.join(",")
     ))
 }
