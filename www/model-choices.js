@@ -55,7 +55,7 @@ export const choices = {
   },
 }
 
-/** `URL.canParse` is missing in browsers of early 2023. */
+// `URL.canParse` is missing in browsers of early 2023.
 function isAddress(text) {
   try {
     return Boolean(new URL(text))

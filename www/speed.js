@@ -21,7 +21,8 @@ async function prompt(model, tokens) {
   return text.join(' ')
 }
 
-/** Combines two signals: the oldest supported browsers lack `AbortSignal.any`. */
+// The oldest supported browsers lack `AbortSignal.any`.
+/** Combines two signals. */
 function eitherOf(...signals) {
   const both = new AbortController()
   for (const signal of signals) {

@@ -1,4 +1,5 @@
-/** Parses a URL; returns undefined for invalid text. `URL.canParse` is missing in browsers of early 2023. */
+// `URL.canParse` is missing in browsers of early 2023.
+/** Parses a URL; returns undefined for invalid text. */
 export function urlOf(text: string): URL | undefined {
   try {
     return new URL(text)
