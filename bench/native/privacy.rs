@@ -52,7 +52,8 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Milliseconds that this thread had a core; where that is not known, since the beginning.
+/// Returns the milliseconds for which this thread had a core; where that is unknown, since the
+/// start.
 fn spent(begin: Instant) -> f64 {
     let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = schedule.and_then(|it| it.split(' ').next()?.parse::<f64>().ok());

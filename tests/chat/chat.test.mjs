@@ -378,7 +378,7 @@ test('listeners are called at every change and can be removed', async () => {
   assert.equal(changes, so_far)
 })
 
-test('whatever a stranger hands in is INVALID_ARGUMENT, at once or as a rejection', async () => {
+test('invalid arguments are INVALID_ARGUMENT, thrown or as a rejection', async () => {
   const model = recorder('model')
   const throwing = new Proxy([], {
     get() {

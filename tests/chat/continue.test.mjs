@@ -306,7 +306,7 @@ async function begun(text, replies, options = {}) {
   return { model, talk }
 }
 
-test('regenerate goes on from a stored answer, also after a reload', async () => {
+test('regenerate continues a stored answer, even after a reload', async () => {
   const { model, talk } = await begun('One ', [sending('two', ' three')])
   const again = chatFromJSON(model, structuredClone(talk.toJSON()))
   const stream = again.regenerate({ continueFrom })
@@ -322,19 +322,19 @@ test('regenerate goes on from a stored answer, also after a reload', async () =>
   const [question, prefix] = model.seen[1].messages
   assert.equal(textOf(question), 'Count.')
   assert.deepEqual(prefix, { role: 'model', content: [{ text: 'One ' }], metadata: { prefix: true } })
-  // The next turn has one whole answer before it.
+  // The next turn has one complete answer before it.
   await again.send('Go on.').response.catch(() => {})
   assert.deepEqual(model.seen[2].messages.map(textOf), ['Count.', 'One two three', 'Go on.'])
 })
 
-test('what the model repeats of a stored answer is dropped', async () => {
+test('text that the model repeats of a stored answer is dropped', async () => {
   const { talk } = await begun('One two three', [sending('One two', ' three four')])
   const { text } = await read(talk.regenerate({ continueFrom }))
   assert.equal(text, ' four')
   assert.equal(textOf(talk.messages[1]), 'One two three four')
 })
 
-test('a continued answer that breaks off or is stopped keeps all of it', async () => {
+test('a continued answer that breaks off or is stopped is kept completely', async () => {
   const { model, talk } = await begun('One', [breaking(' two'), breaking(), sending(' three')])
   const { text } = await read(talk.regenerate({ continueFrom }))
   assert.equal(text, ' two')
@@ -346,7 +346,7 @@ test('a continued answer that breaks off or is stopped keeps all of it', async (
   assert.deepEqual([textOf(talk.messages[1]), talk.entries[1].state], ['One two three', undefined])
 })
 
-test('without its own option, or with nothing to go on from, regenerate answers anew', async () => {
+test('without its own option, or with nothing to continue, regenerate generates a new answer', async () => {
   const { model, talk } = await begun('One', [sending('Uno'), sending('Eins')], { continueFrom })
   await talk.regenerate().response
   assert.equal(textOf(talk.messages[1]), 'Uno')
@@ -355,7 +355,7 @@ test('without its own option, or with nothing to go on from, regenerate answers 
   assert.ok(model.seen.every(({ messages }) => messages.length === 1))
 })
 
-test('a hybrid goes on from a stored answer over two branches', async () => {
+test('a hybrid continues a stored answer across two branches', async () => {
   const { ai, cloud } = pair(breaking(' two'), sending(' three'))
   const talk = chatFromJSON(ai, {
     version: 1,

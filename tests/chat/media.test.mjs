@@ -64,7 +64,7 @@ test('a branch with image support describes each image once', async () => {
   assert.deepEqual(seen.seeing[0].messages[0].content[0], picture('a'))
 })
 
-test('what descriptions cost is part of the usage, once', async () => {
+test('descriptions are part of the usage, once', async () => {
   const spent = { inputTokens: 300, outputTokens: 7 }
   const described = () => ({ message: { role: 'model', content: [{ text: 'a door' }] }, usage: spent })
   const { ai } = pair({ describe: described })

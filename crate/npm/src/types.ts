@@ -851,7 +851,7 @@ export interface MediaReport {
   readonly dropped: number
   readonly described: number
   readonly by?: string
-  /** What the descriptions of this request cost. It is part of the response's `usage`. */
+  /** The usage of the descriptions for this request, a part of the response's `usage`. */
   readonly usage?: Usage
 }
 

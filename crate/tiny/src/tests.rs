@@ -114,7 +114,7 @@ fn tools_are_rendered_as_by_the_engine() {
                 output_schema: None,
             })
             .collect();
-        // The engine writes one of the two sentences that the model is trained on.
+        // The engine uses one of the two sentences of the training.
         if head.contains("Call one of them now.") {
             continue;
         }

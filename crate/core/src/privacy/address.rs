@@ -17,7 +17,7 @@ pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
         }
         *slot = text.value(group.from, group.to);
     }
-    // `<b>1.2.3.4</b>` and `~~1.2.3.4~~` compare nothing.
+    // In `<b>1.2.3.4</b>` and `~~1.2.3.4~~` these marks are no comparison.
     let is_marked = match text.before(a.from) {
         b'>' => {
             let name = text.run_back(a.from - 1, 64, |byte| !matches!(byte, b'<' | b'>' | b'\n'));

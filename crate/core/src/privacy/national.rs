@@ -65,7 +65,7 @@ pub(super) fn is_lettered(text: Text<'_>, group: &Group) -> bool {
 /// insurance number, Spain's for foreigners.
 pub(super) fn lettered_end(text: Text<'_>, at: usize) -> Option<usize> {
     const FORMS: [&[u8]; 3] = [b"aaaaaa00a00a000a", b"aa000000a", b"a0000000a"];
-    // Most words end here, before any form is tried.
+    // Most words end here, before any format is tried.
     match text.at(at + 1) {
         b'A'..=b'Z' => {}
         b'0'..=b'9' if matches!(text.at(at), b'X' | b'Y' | b'Z') => {}

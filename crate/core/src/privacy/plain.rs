@@ -23,8 +23,8 @@ const LATIN: &[u8; 192] = b"aaaaaaaceeeeiiiidnooooo ouuuuytsaaaaaaaceeeeiiiidnoo
 aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssstttttt\
 uuuuuuuuuuuuwwyyyzzzzzzs";
 
-/// Characters that look like nothing (`Default_Ignorable_Code_Point`), and marks that sit on the
-/// letter before.
+/// Invisible characters (`Default_Ignorable_Code_Point`), and marks that combine with the previous
+/// letter.
 const INVISIBLE: [(u32, u32); 22] = [
     (0x80, 0x9F),
     (0xAD, 0xAD),
@@ -79,11 +79,11 @@ fn named_entity(name: &[u8]) -> Option<u32> {
     })
 }
 
-/// How long an entity of HTML is at most, and any escape that begins with a `\`.
+/// The maximum length of an HTML entity, and of an escape that begins with a `\`.
 const LONGEST_ENTITY: usize = 24;
 const LONGEST_ESCAPE: usize = 10;
 
-/// How long an escape may be that begins with this byte.
+/// Returns the maximum length of an escape that begins with this byte.
 fn reach(mark: u8) -> usize {
     match mark {
         b'&' => LONGEST_ENTITY,
@@ -93,7 +93,7 @@ fn reach(mark: u8) -> usize {
     }
 }
 
-/// Whether a text reads as it is: printable ASCII, tabs, line ends, and the ends of values.
+/// Whether a text needs no normalisation: printable ASCII, tabs, line ends, and the ends of values.
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let is_plain =
         |byte: u8| matches!(byte, b' '..=b'~') || matches!(byte, b'\t' | b'\n' | b'\r' | 0x1E);
@@ -101,7 +101,7 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     text.chunks(256).all(|chunk| chunk.iter().fold(true, |all, &byte| all & is_plain(byte)))
 }
 
-/// Bytes, and where each of them comes from if that was requested.
+/// Bytes, and the source offset of each if that was requested.
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     pub(super) bytes: Vec<u8>,
@@ -147,7 +147,7 @@ impl Plain {
         memchr3(b'\\', b'%', b'&', text)?;
         let mut plain = Self::new(tracks);
         plain.bytes.reserve(text.len());
-        // An escape may end before `until`, a length of the plain text.
+        // An escape may end before `until`, a length of the decoded text.
         let (mut at, mut until, mut is_changed) = (0, 0, false);
         while let Some(&byte) = text.get(at) {
             let reached = reach(byte);
@@ -161,7 +161,7 @@ impl Plain {
             if plain.bytes.len() >= until
                 && let Some((width, code)) = simple_escape(text.get(at..).unwrap_or_default())
             {
-                // Nothing is open that it could be a part of.
+                // No escape is open to which it could belong.
                 plain.push(code, at);
                 at += width;
                 is_changed = true;
@@ -173,7 +173,7 @@ impl Plain {
             }
             plain.push(byte, at);
             at += 1;
-            // What an escape stands for may itself end another: `%2540`, `&amp;#64;`, `\\n`.
+            // The result of an escape may itself complete another one: `%2540`, `&amp;#64;`, `\\n`.
             while let Some((width, code)) = escape_at_end(&plain.bytes) {
                 let start = plain.bytes.len() - width;
                 let origin = plain.origin(start, at);
@@ -240,7 +240,7 @@ impl Plain {
             if let [0xE4..=0xE9, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] =
                 text.get(at..).unwrap_or_default()
             {
-                // Han, most of what is outside ASCII, reads as it is.
+                // Han, most of what is outside ASCII, stays unchanged.
                 for byte in [byte, *b, *c] {
                     plain.push(byte, origin);
                 }
@@ -273,7 +273,7 @@ enum Code {
     Point(u32),
 }
 
-/// An escape that its first bytes make, whatever follows: how long it is and what it stands for.
+/// Returns length and value of an escape that is complete after its first bytes.
 fn simple_escape(bytes: &[u8]) -> Option<(usize, u8)> {
     match *bytes {
         [b'\\', b'n' | b'r', ..] => Some((2, b'\n')),
@@ -286,7 +286,7 @@ fn simple_escape(bytes: &[u8]) -> Option<(usize, u8)> {
     }
 }
 
-/// The escape that ends with the last byte: how long it is and what it stands for.
+/// Returns length and value of the escape that ends with the last byte.
 fn escape_at_end(bytes: &[u8]) -> Option<(usize, Code)> {
     let [.., before, last] = *bytes else { return None };
     match last {
@@ -307,7 +307,7 @@ fn escape_at_end(bytes: &[u8]) -> Option<(usize, Code)> {
         return None;
     }
     match *bytes {
-        // As git and C write bytes.
+        // Bytes as git and C write them.
         [.., b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => {
             let byte = (a & 3) << 6 | (b & 7) << 3 | (c & 7);
             (byte > 0).then_some((4, Code::Byte(byte)))
@@ -352,7 +352,7 @@ fn behind_last(bytes: &[u8], mark: u8) -> Option<usize> {
     Some(from + found + 1)
 }
 
-/// The number that these digits write, of up to six without the zeros in front.
+/// Returns the value of these digits, up to six without leading zeros.
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
     let mut value = 0;
     for &digit in digits {
@@ -364,7 +364,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
     (!digits.is_empty()).then_some(value)
 }
 
-/// How many bytes of a control character are left out: all of a terminal's `ESC [ 1 ; 32 m`.
+/// Returns how many bytes of a control sequence to leave out: all of a terminal's `ESC [ 1 ; 32 m`.
 fn control_width(bytes: &[u8]) -> usize {
     const LONGEST_SEQUENCE: usize = 32;
     let [0x1B, b'[', rest @ ..] = bytes else { return 1 };
@@ -401,7 +401,7 @@ fn decoded(bytes: &[u8]) -> (u32, usize) {
 
 enum Fold {
     Drop,
-    /// A dash behind a digit; elsewhere a letter's part.
+    /// A dash after a digit; elsewhere a part of a letter.
     Dash,
     To(u8),
     Letter(u32),
@@ -411,8 +411,8 @@ enum Fold {
 /// Returns the normalised form of a character outside ASCII.
 fn fold(code: u32) -> Fold {
     match code {
-        // Han and Hangul: most of what is outside ASCII, and nothing to look up; and bytes that are
-        // no UTF-8.
+        // Han and Hangul, most of what is outside ASCII, need no lookup, nor do bytes that aren't
+        // UTF-8.
         0x3400..0xA620 | 0xAC00..0xD800 | u32::MAX => return Fold::Keep,
         0x85 | 0x2028 | 0x2029 => return Fold::To(b'\n'),
         0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 => {

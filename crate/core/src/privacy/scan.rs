@@ -90,8 +90,8 @@ pub(super) fn scan(text: &[u8], finds: &mut Finds) {
     }
 }
 
-/// The bytes that `Scanner::step` does more with than going on.
-#[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+/// The bytes at which `Scanner::step` does more than advance.
+#[expect(clippy::indexing_slicing, reason = "evaluated, and so checked, at compile time")]
 const BEGINS: [bool; 256] = {
     let mut begins = [false; 256];
     let mut at = 0_usize;
@@ -106,7 +106,7 @@ const BEGINS: [bool; 256] = {
 };
 
 impl Scanner<'_, '_> {
-    /// Reads what begins here, and returns where the next thing does.
+    /// Reads the next word, number or mark, and returns the position after it.
     fn step(&mut self, at: usize, byte: u8) -> usize {
         if is_letter(byte) {
             return self.word(at);
@@ -239,7 +239,8 @@ impl Scanner<'_, '_> {
     fn marked(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let (byte, next) = (text.at(at), text.at(at + 1));
-        // Cheap and often the end of it: nothing that is looked for has another second character.
+        // A cheap check that rejects most candidates: no detected data has another second
+        // character.
         if !(next.is_ascii_alphanumeric() || matches!(next, b':' | b'.' | b'-')) {
             return None;
         }
@@ -391,7 +392,7 @@ impl Scanner<'_, '_> {
     /// Reads a row of numbers.
     fn number(&mut self, from: usize) -> usize {
         let text = self.text;
-        // Few digits with nothing behind them that a number has are nothing.
+        // A few digits that are not followed by more of a number are never personal data.
         let few = text.run(from, 4, |byte| byte.is_ascii_digit());
         let next = text.at(from + few);
         let goes_on = next.is_ascii_hexdigit()

@@ -44,9 +44,9 @@ struct Walk {
     joined: String,
     /// The number of texts in it.
     pieces: usize,
-    /// The end of the last of them.
+    /// The end of the last text.
     last: String,
-    /// How many addresses the text at hand is in.
+    /// The number of URLs around the current text.
     depth: u8,
 }
 
@@ -110,7 +110,7 @@ impl Walk {
         self.embedded(text);
     }
 
-    /// Looks into the `data:` addresses that are somewhere in a text.
+    /// Scans the `data:` URLs inside a text.
     fn embedded(&mut self, text: &str) {
         const DEEPEST: u8 = 3;
         if self.picture.is_some() || self.depth >= DEEPEST || self.finds.is_done() {
@@ -147,7 +147,8 @@ impl Walk {
             return;
         }
         let head = text.get(..text.floor_char_boundary(SEAM)).unwrap_or_default();
-        // A third text may touch the two that a value is in: `4111 1111`, `1111 1111`, `Thanks`.
+        // A value may be spread over two texts that a third one touches: `4111 1111`, `1111 1111`,
+        // `Thanks`.
         let pair = core::mem::take(&mut self.last) + head;
         if self.pieces > 0 {
             self.bytes(pair.as_bytes());
@@ -227,7 +228,7 @@ impl Walk {
 
     /// Scans a remote URL as text, and the content of a `data:` URL unless it is a picture.
     fn address(&mut self, url: &str, content_type: Option<&str>) {
-        // As browsers read addresses: without control characters in front and line ends within.
+        // Browsers read URLs without leading control characters and line ends inside.
         let start = url.bytes().take_while(|it| *it <= b' ').count();
         let url = url.get(start..).unwrap_or_default();
         let is_ignored = |it: &u8| matches!(*it, b'\t' | b'\n' | b'\r');
@@ -237,7 +238,7 @@ impl Walk {
         }
         if !is_data_url(url) {
             self.text(url);
-            // In a form's address a plus is a space.
+            // In a form's URL a plus is a space.
             let query = url.split_once('?').map_or("", |it| it.1);
             if memchr(b'+', query.as_bytes()).is_some() {
                 let spaced = query.bytes().map(|it| if it == b'+' { b' ' } else { it });

@@ -25,16 +25,16 @@ impl Vocabulary for Gemma<'_> {
     }
 }
 
-/// The bytes that a piece adds to an answer; nothing for control, unused and unknown pieces.
+/// Returns the bytes that a piece adds to an answer; `None` for control, unused and unknown pieces.
 pub(crate) fn bytes_of(tokenizer: &Tokenizer, id: u32) -> Option<Cow<'_, [u8]>> {
     let vocabulary = tokenizer.vocabulary();
     let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
     match kind {
-        // Of control pieces only those of calls are part of an answer.
+        // Of the control tokens, only those of calls may occur in an answer.
         Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
         // The model was not trained on unused pieces.
         Kind::Unknown | Kind::Unused => None,
-        // From there on no byte is part of a text, and each stands for a control piece.
+        // Bytes from here on occur in no text, and each represents a control token.
         Kind::Byte => {
             byte_of(piece).filter(|byte| *byte < CONTROL).map(|byte| Cow::Owned(vec![byte]))
         }

@@ -58,12 +58,12 @@ pub struct Wish {
 /// Whether an answer may be prose instead of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prose {
-    /// It is a value.
+    /// The answer is a value.
     #[default]
     Never,
-    /// It is either.
+    /// The answer is a value or prose.
     Allowed,
-    /// It is prose.
+    /// The answer is prose.
     Only,
 }
 

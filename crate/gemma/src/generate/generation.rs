@@ -32,9 +32,9 @@ pub struct Generation {
     pub(super) detokenizer: Detokenizer,
     pub(super) scanner: StopScanner,
     pub(super) guard: Option<Guard>,
-    /// The word that the prompt leaves out.
+    /// The word that the prompt omits.
     pub(super) spelling: Option<Spelling>,
-    /// How many bytes of text are left out: what that word spells.
+    /// The number of bytes of text to omit: those of that word.
     unsaid: usize,
     /// The mask that allows only one token.
     forced: Vec<u32>,
@@ -83,7 +83,7 @@ impl Generation {
         }
     }
 
-    /// Holds the first tokens to the word that the prompt leaves out.
+    /// Constrains the first tokens to the word that the prompt omits.
     pub(super) fn spell(&mut self, tokenizer: &Rc<Tokenizer>) {
         let cut = &self.prompt.cut;
         if cut.pieces > 0 {
@@ -232,7 +232,7 @@ impl Generation {
     }
 }
 
-/// Sets a token's bit in a mask.
+/// Sets the bit of a token in a mask.
 pub(super) fn set(mask: &mut [u32], token: u32, is_allowed: bool) {
     if let Some(word) = mask.get_mut(token as usize / 32) {
         let bit = 1 << (token % 32);

@@ -201,7 +201,7 @@ impl Session {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         let rows: Vec<Range<u32>> = pictures.iter().map(Shown::ids).collect();
         let mut ids = render_with(tokenizer, request, &self.answers, &rows)?;
-        // What is held to a form begins where the form does.
+        // A constrained answer begins where its constraint begins.
         let is_free = wish_of(request, Dialect::of(tokenizer))?.is_none();
         let cut = match is_free {
             true => CutWord::take(tokenizer, request, &mut ids),

@@ -11,7 +11,7 @@ pub struct Prompt {
     pub ids: Vec<u32>,
     /// Every picture that occurs, in any order.
     pub pictures: Vec<Shown>,
-    /// A word at the end that the ids leave out: the answer begins with it, and does not show it.
+    /// A word at the end that the IDs omit: the answer begins with it, without returning it.
     pub cut: CutWord,
 }
 

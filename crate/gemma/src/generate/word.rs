@@ -1,6 +1,6 @@
-//! The word in which an answer to go on from was cut. Its pieces in the prompt are not those that
-//! the model knows the whole word by, so they are left out of it, and what is generated must begin
-//! with what they spell.
+//! The word inside which an answer to continue was cut. Its tokens in the prompt are not those of
+//! the complete word, so they are omitted from the prompt, and the generated text must begin with
+//! their text.
 
 use std::rc::Rc;
 
@@ -10,20 +10,20 @@ use super::generation::set;
 use crate::constrain::bytes_of;
 use crate::tokenizer::Tokenizer;
 
-/// Of a word of more pieces only the last one is left out.
+/// If a word has more tokens, only the last one is omitted.
 const MOST_PIECES: usize = 8;
 
-/// What was left out at the end of a prompt.
+/// The part omitted at the end of a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CutWord {
-    /// What it spells, with the space before it.
+    /// Its text, with the space before it.
     pub(super) bytes: Vec<u8>,
-    /// How many pieces it was.
+    /// The number of its tokens.
     pub(super) pieces: usize,
 }
 
 impl CutWord {
-    /// Takes the last word off the ids of a request whose last message is to be continued, if it
+    /// Removes the last word from the IDs of a request whose last message is to be continued, if it
     /// may be part of a longer one.
     pub(super) fn take(tokenizer: &Tokenizer, request: &Request, ids: &mut Vec<u32>) -> Self {
         let begun = request.messages.last().filter(|it| it.is_prefix());
@@ -49,7 +49,7 @@ impl CutWord {
     }
 }
 
-/// Spells a word that was left out.
+/// Generates a word that was omitted.
 #[derive(Debug)]
 pub(super) struct Spelling {
     tokenizer: Rc<Tokenizer>,
@@ -66,7 +66,7 @@ impl Spelling {
         self.rest.is_empty()
     }
 
-    /// The tokens that spell a part of the rest, and those that go on behind it.
+    /// Returns a mask of the tokens that spell a part of the rest, or all of it and more.
     pub(super) fn allowed(&mut self, vocabulary: usize) -> &[u32] {
         self.mask.clear();
         self.mask.resize(vocabulary.div_ceil(32), 0);

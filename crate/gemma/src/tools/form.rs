@@ -13,7 +13,7 @@ use crate::constrain::{Prose, Syntax, Wish};
 pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     let output = request.wants_json().then(|| output_schema(request));
     if !has_tools(request) {
-        // The tools are in the prompt all the same, and a call would be read as text.
+        // The prompt contains the tools in any case, and a call would be read as text.
         let is_described = dialect == Dialect::JsonCall && !request.tools.is_empty();
         let words = || Wish { prose: Prose::Only, ..Wish::json(json!({})) };
         return Ok(output.map(Wish::json).or_else(|| is_described.then(words)));

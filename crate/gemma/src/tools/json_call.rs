@@ -66,9 +66,9 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
     }
 }
 
-/// Returns the prompt's description of the tools, placed before the first question. It is the same
-/// whether the model may, must or must not call, which the constraint of the answer decides, so
-/// that the cached prompt stays valid.
+/// Returns the prompt's description of the tools, placed before the first question. It is
+/// independent of the tool choice, which the constraint enforces, so that the cached prompt stays
+/// valid.
 #[must_use]
 pub fn instructions(tools: &[ToolDefinition]) -> Option<String> {
     if tools.is_empty() {

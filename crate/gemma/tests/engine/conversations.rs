@@ -243,10 +243,10 @@ fn concurrent_answers_do_not_mix() {
     assert_eq!(together.map(|it| it.ids().to_vec()), alone);
 }
 
-/// An answer to go on from that was cut in a word: the model spells the word anew, and may end it
-/// in its own pieces; what is returned follows the text.
+/// An answer to continue that was cut inside a word: the model generates the word again, possibly
+/// with other tokens; the returned text follows the given text.
 #[test]
-fn a_word_that_was_cut_is_gone_on_in() {
+fn a_cut_word_is_continued() {
     let tiny = find("no_window").unwrap();
     let tokenizer = Rc::new(Tokenizer::read(open(&tiny).gguf()).unwrap());
     let mut session = session(&tiny, 200);
@@ -281,7 +281,7 @@ fn a_word_that_was_cut_is_gone_on_in() {
         }
     }
     assert!(grown > 0, "no word was ended in other pieces");
-    // A whole word, and an answer in JSON, begin where they begin.
+    // A whole word, and an answer in JSON, are not generated again.
     for begun in ["Well. ", "Yes,"] {
         let request = request(begun);
         let prompt = session.prompt_with(&request, Vec::new()).unwrap();

@@ -69,7 +69,7 @@ fn gemma_gets_a_description_in_words() {
     let check =
         |messages, more, expected: String| check(Dialect::JsonCall, messages, more, &expected);
     check(ask(), json!({}), format!("{before}{AUTO}\n\n{question}"));
-    // Whatever may be called, the prompt is the same, so that the cache serves it.
+    // The prompt is independent of the tool choice, so the cache stays valid.
     for choice in ["auto", "required", "none"] {
         let more = json!({"toolChoice": choice});
         check(ask(), more, format!("{before}{AUTO}\n\n{question}"));

@@ -10,7 +10,7 @@ export function withPartial(messages: readonly Message[], shown: readonly Part[]
   const text = wellFormed(textOf(shown))
   if (text === '') return [...messages]
   const last = messages.at(-1)
-  // An answer that continues another broke off too.
+  // An answer that continues another one has broken off too.
   const isBegun = last?.role === 'model' && last.metadata?.['prefix'] === true
   const whole = isBegun ? textOf(last.content) + text : text
   const begun: Message = { role: 'model', content: [{ text: whole }], metadata: { prefix: true } }

@@ -20,7 +20,7 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
     messages: entries.map((entry) => (entry as Partial<ChatEntry>)?.message as Message),
   })
   for (const [index, { allow, usage }] of (entries as ChatEntry[]).entries()) {
-    // A list of branches that cannot be read would be no pin.
+    // An unreadable list of branches would be no pin.
     if (allow !== undefined && !(isArray(allow) && allow.every((key) => typeof key === 'string')))
       throw invalid(`\`entries[${index}].allow\` must be a list of branch keys`)
     if (usage !== undefined && !isObject(usage)) throw invalid(`\`entries[${index}].usage\` must be an object`)

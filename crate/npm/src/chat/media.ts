@@ -10,7 +10,7 @@ export type Describe = (media: Media, signal: AbortSignal) => Promise<Descriptio
 export interface Description {
   text: string
   by: string
-  /** What it cost; absent if it was kept from an earlier request. */
+  /** The usage of the description; absent if it was cached. */
   usage?: Usage
 }
 

@@ -1,4 +1,4 @@
-/** A stored answer that broke off, and the model that goes on in it. */
+/** Continues a stored answer that broke off. */
 
 import { Continuation, withPartial } from '../answer/continuation.js'
 import { Chunk, Response } from '../answer/response.js'
@@ -16,13 +16,13 @@ import type {
   Part,
 } from '../types.js'
 
-/** An answer of a chat that was stopped or failed, and holds nothing but text. */
+/** An answer of a chat that was stopped or failed and contains only text. */
 export interface Begun {
   readonly content: readonly Part[]
   readonly branch: string | undefined
 }
 
-/** What another answer can go on from; undefined where there is nothing, or it holds calls of tools. */
+/** Returns the answer to continue; undefined if there is none, or if it contains tool calls. */
 export function begunIn(entry: ChatEntry | undefined): Begun | undefined {
   if (entry?.message.role !== 'model' || (entry.state !== 'aborted' && entry.state !== 'failed')) return undefined
   const content = entry.message.content.filter((part) => part.text !== '')
@@ -30,7 +30,10 @@ export function begunIn(entry: ChatEntry | undefined): Begun | undefined {
   return isText ? { content, branch: entry.branch } : undefined
 }
 
-/** The model, whose first answer goes on from what was begun: its stream brings what is new, its response the whole. */
+/**
+ * Returns a model whose first answer continues a partial one: its stream contains the new part, its response the
+ * whole.
+ */
 export function goingOnFrom(model: Model, begun: Begun): Model {
   let isFirst = true
   const generateStream = (request: string | GenerateRequest, options: GenerateOptions = {}): GenerateStream => {
@@ -44,7 +47,7 @@ export function goingOnFrom(model: Model, begun: Begun): Model {
     )
     return streamOf(feed, response)
   }
-  // Outputs are typed where the caller's schema is known, which is not here.
+  // Outputs are typed by the caller's schema, which is unknown here.
   return { name: model.name, info: model.info, generateStream } as Model
 }
 
@@ -59,7 +62,7 @@ async function goOn(
   const isExact = model.info.supports.prefix === true
   const continuation = new Continuation(content, (before) => new page.Seam(before, isExact))
   try {
-    // A chat's messages are stored ones, whose media are addresses.
+    // Messages of a chat are stored, so their media are URLs.
     const messages = withPartial((request.messages ?? []) as Message[], content)
     const answer = model.generateStream({ ...request, messages }, options)
     let next = 0

@@ -64,7 +64,7 @@ interface Attempt {
   readonly work: AbortController
   readonly startedAt: number
   readonly streaming: boolean
-  /** The caller has seen something of it. */
+  /** Whether the caller has received any of it. */
   isShown: boolean
   /** The attempt that it continues, if another branch began the answer. */
   readonly continuation?: Continuation
@@ -321,7 +321,7 @@ export class Drive {
     const attempt = this.#attempts.get(number)
     if (attempt?.answer === undefined) return
     const { branch, answer } = attempt
-    // What was shown already is not shown twice, also where all of it was reasoning.
+    // Streamed content has been shown already, even if all of it was reasoning.
     if (whole && !attempt.isShown) this.#run.sendChunk(answer.message.content, { branch })
     const { window, media, redacted } = answer
     note(trace, branch, { ...(window && { window }), ...(media && { media }), ...(redacted && { redacted }) })
@@ -330,7 +330,7 @@ export class Drive {
     const sure = answer.confidence ?? confidence
     this.#settle.resolve({
       ...answer,
-      // What branches spent on pictures in words is part of what the answer cost.
+      // The usage of branches that described images is part of the answer's usage.
       usage: media?.usage === undefined ? answer.usage : addUsage(answer.usage, media.usage),
       message: calledBy(wholeMessage(attempt, answer.message, trace.attempts[number]), branch),
       branch,

@@ -107,7 +107,7 @@ fn prose_or_a_call() {
 }
 
 #[test]
-fn prose_and_no_call() {
+fn prose_without_calls() {
     let list = PieceList::bytes();
     let pieces = pieces(&list);
     let wish = Wish { prose: Prose::Only, ..Wish::json(json!({})) };
