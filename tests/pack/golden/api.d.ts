@@ -222,7 +222,7 @@ interface StreamToolsOptions extends GenerateOptions {
  * for await (const event of run) if (event.type === 'text') print(event.text)
  * const { response } = await run.result
  */
-declare function streamTools(options: StreamToolsOptions): ToolStream
+declare function streamTools(given: StreamToolsOptions): ToolStream
 
 /** Every public type. The classes and functions that use them are beside this file, one file for each noun. */
 
@@ -1105,7 +1105,7 @@ interface MediaReport {
   readonly dropped: number
   readonly described: number
   readonly by?: string
-  /** What the descriptions of this request cost. It is part of the response's `usage`. */
+  /** The usage of the descriptions for this request, a part of the response's `usage`. */
   readonly usage?: Usage
 }
 type ChatInput = string | Part[]
@@ -1704,16 +1704,13 @@ interface ChunkDetails {
 }
 
 /** Describes an image in words; undefined if no branch may or can. */
-type Describe = (
-  media: Media,
-  signal: AbortSignal,
-) => Promise<
-  | {
-      text: string
-      by: string
-    }
-  | undefined
->
+type Describe = (media: Media, signal: AbortSignal) => Promise<Description | undefined>
+interface Description {
+  text: string
+  by: string
+  /** The usage of the description; absent if it was cached. */
+  usage?: Usage
+}
 type Media = Extract<
   Part,
   {
