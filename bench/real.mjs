@@ -111,7 +111,8 @@ async function inChromium() {
     '/model/': folder,
     ...(isBeside && { '/wllama/': join(installed('@wllama/wllama'), '@wllama/wllama') }),
   }
-  const site = await serve(mounts, { pages: { '/': { type: 'text/html', body: html } } })
+  const headers = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+  const site = await serve(mounts, { headers, pages: { '/': { type: 'text/html', body: html } } })
   const browser = await launch({ gpu: false })
   const call = async (page, script, name, plan) =>
     await page.evaluate(async ({ script, name, plan }) => (await import(script))[name](plan), { script, name, plan })
@@ -143,18 +144,19 @@ async function inChromium() {
       const alike = answers.filter((answer, at) => answer === record.prompts[at].answer).length
       if (isSame) row('Chromium: answers as recorded', `${alike} of ${answers.length}`, alike === answers.length)
     }
+    const speedOf = (precision, threads) => [
+      '/bench/real.mjs',
+      'speed',
+      { source, precision, threads, prompt: text.slice(0, 1_200), tokens: 32 },
+    ]
     const contestants = {
-      'hybridge fast': [
-        '/bench/real.mjs',
-        'speed',
-        { source, precision: 'fast', prompt: text.slice(0, 1_200), tokens: 32 },
-      ],
-      'hybridge exact': [
-        '/bench/real.mjs',
-        'speed',
-        { source, precision: 'exact', prompt: text.slice(0, 1_200), tokens: 32 },
-      ],
-      ...(isBeside && { wllama: ['/bench/wllama.mjs', 'wllama', { prompts: [256], tokens: 32, threads: false }] }),
+      'hybridge fast, one thread': speedOf('fast', 1),
+      'hybridge fast, two threads': speedOf('fast', 2),
+      'hybridge exact, one thread': speedOf('exact', 1),
+      'hybridge exact, two threads': speedOf('exact', 2),
+      ...(isBeside && {
+        'wllama, one thread': ['/bench/wllama.mjs', 'wllama', { prompts: [256], tokens: 32, threads: false }],
+      }),
     }
     const turns = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]))
     for (let turn = 0; turn < TURNS; turn++) {
@@ -163,7 +165,7 @@ async function inChromium() {
         turns[name].push(await call(page, ...run))
       }
     }
-    for (const [name, all] of Object.entries(turns)) row(`Chromium: ${name}, one thread`, speeds(medians(all)))
+    for (const [name, all] of Object.entries(turns)) row(`Chromium: ${name}`, speeds(medians(all)))
   } finally {
     await browser.close()
     await site.close()

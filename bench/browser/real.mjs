@@ -20,8 +20,8 @@ export async function complete({ source, precision, prompts, tokens, cache = 'op
 }
 
 /** Measures the speed of prefill and decode. */
-export async function speed({ source, precision, prompt, tokens }) {
-  const gemma = gemmaModel({ model: source, precision, device: 'cpu', contextWindow: 1024, template: 'none' })
+export async function speed({ source, precision, prompt, tokens, threads = 1 }) {
+  const gemma = gemmaModel({ model: source, precision, device: 'cpu', threads, contextWindow: 1024, template: 'none' })
   const start = performance.now()
   await gemma.load()
   const load = performance.now() - start

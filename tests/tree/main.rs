@@ -110,6 +110,7 @@ fn each_wasm_file_has_one_importer() {
         ("wasm/search/", "crate/npm/src/retrieval/wasm.ts"),
         ("wasm/worker/", "crate/npm/src/gemma/worker/wasm.ts"),
         ("wasm/cpu/", "crate/npm/src/gemma/worker/wasm.ts"),
+        ("wasm/threads/", "crate/npm/src/gemma/worker/threads.ts"),
     ] {
         let importers: Vec<String> = tracked()
             .into_iter()

@@ -559,6 +559,7 @@ export type ErrorCode =
   | 'WORKER_CRASHED'
   | 'WORKER_ENDED'
   | 'ENGINE_PANIC'
+  | 'THREAD_LOST'
   | 'ENGINE_BUSY'
   | 'SIMD_UNAVAILABLE'
   | 'INSECURE_CONTEXT'
@@ -662,6 +663,11 @@ export interface GemmaOptions {
   /** 'fast' lets kernels round activations to half floats or 8 bits if that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
   /**
+   * The number of CPU threads on pages that are cross-origin isolated; elsewhere there is one. Default 'auto': all
+   * cores but one, both of two, four at most.
+   */
+  threads?: 'auto' | number
+  /**
    * Default 'auto': a hardware GPU that passed the self-test, else the CPU if the model is small enough for it. 'gpu'
    * accepts a software GPU, too.
    */
@@ -686,6 +692,8 @@ export interface GemmaOptions {
   wasmUrl?: string | URL
   /** The engine's smaller file, for visitors without a GPU. */
   cpuWasmUrl?: string | URL
+  /** The engine's CPU file with threads. Only pages that are cross-origin isolated fetch it. */
+  threadsWasmUrl?: string | URL
   /**
    * Whether to wait for a load in progress instead of failing with UNAVAILABLE at once. Default false, so that a
    * hybrid moves on.

@@ -12,12 +12,16 @@ mod picture;
 mod platform;
 #[cfg(all(test, target_family = "wasm", feature = "gpu"))]
 mod tests;
+#[cfg(feature = "threads")]
+mod threads;
 mod watched;
 
 pub use download::{Digest, Download};
 pub use generation::Generation;
 pub use gpu::self_test;
 pub use model::{Model, cpu_rate};
+#[cfg(feature = "threads")]
+pub use threads::{help_leader, is_thread_lost, lead_threads, lose_thread};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[cfg(target_family = "wasm")]

@@ -21,7 +21,7 @@ export const lifePage = `<!doctype html><title>life</title><script type="module"
   globalThis.isReady = true
 </script>`
 
-export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages = false } = {}) {
+export async function setUp({ gpu = false, pages = {}, mounts = {}, headers = {}, keepsPages = false } = {}) {
   const models = tinyModels()
   const host = await modelHost({})
   // The faults of the next workers, in order; workers request them as they start.
@@ -34,7 +34,7 @@ export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages =
   }
   const site = await serve(
     { '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts },
-    { pages: { '/': { type: 'text/html', body: lifePage }, '/fault': nextFault, ...pages } },
+    { headers, pages: { '/': { type: 'text/html', body: lifePage }, '/fault': nextFault, ...pages } },
   )
   const browser = await launch({ gpu, keepsPages })
   const contexts = []

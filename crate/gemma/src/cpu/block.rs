@@ -6,7 +6,8 @@ use super::attention::Attend;
 use super::lanes::run;
 use super::matrix::Matrix;
 use super::network::{Angles, Network, Scratch, Sight, resize, times};
-use super::vector::{Gelu, Turn, Unit, cut_below, norm_each, plus_scaled};
+use super::team::each_chunk;
+use super::vector::{Turn, Unit, cut_below, gelu_each, norm_each, plus_scaled};
 use crate::cache::KeyValues;
 use crate::config::{Config, Layer};
 use crate::weights::{AltUpTensors, KeyTensors, LayerTensors, Model};
@@ -147,7 +148,7 @@ impl Block {
         if let Some(deviations) = layer.sparsity {
             gate.chunks_exact_mut(layer.hidden).for_each(|gate| cut_below(gate, deviations));
         }
-        run(Gelu { gate, up });
+        gelu_each(gate, up, layer.hidden);
         times([&self.down], gate, inputs, precision, [output]);
         norm_each(output, &self.post_ffw_norm, epsilon, true, x);
 
@@ -196,9 +197,9 @@ impl Block {
             Sight::Stored | Sight::Until(_) => Wanted::Queries,
         };
         self.project(network, layer, first, wanted, scratch);
-        let Scratch { query, key, value, mixed, scores, .. } = scratch;
+        let Scratch { query, key, value, mixed, .. } = scratch;
         let new = New { layer, first, query, key, value };
-        new.attend(cache, sight, scores, mixed);
+        new.attend(cache, sight, mixed);
     }
 
     /// Computes queries, keys and values of `scratch.normed`, normalised and rotated.
@@ -245,10 +246,12 @@ impl Block {
                 (key.as_mut_slice(), layer.kv_width(), norm, 1.0),
             ];
             for (vectors, width, weight, scale) in all {
-                for (heads, (cosines, sines)) in vectors.chunks_exact_mut(width).zip(&angles.of) {
-                    let angles = (cosines.as_slice(), sines.as_slice());
-                    run(Turn { heads, head_dim, weight, epsilon, angles, scale });
-                }
+                each_chunk(vectors, width, 4 * width, |token, heads| {
+                    if let Some((cosines, sines)) = angles.of.get(token) {
+                        let angles = (cosines.as_slice(), sines.as_slice());
+                        run(Turn { heads, head_dim, weight, epsilon, angles, scale });
+                    }
+                });
             }
         }
     }
@@ -281,31 +284,27 @@ impl New<'_> {
         }
     }
 
-    fn attend(
-        &self,
-        cache: &mut KeyValues,
-        sight: Sight,
-        scores: &mut Vec<f32>,
-        mixed: &mut Vec<f32>,
-    ) {
+    fn attend(&self, cache: &mut KeyValues, sight: Sight, mixed: &mut Vec<f32>) {
         let layer = self.layer;
         let (width, query_width) = (layer.kv_width(), layer.query_width());
-        if matches!(sight, Sight::Around(_)) {
+        // A ring has room for a chunk beside its window.
+        if matches!(sight, Sight::Around(_) | Sight::Back) {
             (0..self.query.len() / query_width).for_each(|index| self.store(cache, index));
         }
         resize(mixed, self.query.len());
-        let heads = self.query.chunks_exact(query_width).zip(mixed.chunks_exact_mut(query_width));
-        for (index, (queries, out)) in heads.enumerate() {
-            // Each token sees the cache right after its own key was stored, so that a ring needs
-            // no more room than its window.
-            if matches!(sight, Sight::Back) {
-                self.store(cache, index);
-            }
+        let cache = &*cache;
+        let sees = sight.visible(self.first, layer.window).len();
+        each_chunk(mixed, query_width, 4 * sees * query_width, |index, out| {
             let visible = sight.visible(self.first + index, layer.window);
             let stretches = cache.stretches(visible.start, visible.end);
             let (head_dim, group) = (layer.head_dim, layer.group());
+            let Some(queries) = self.query.get(index * query_width..(index + 1) * query_width)
+            else {
+                return;
+            };
+            let scores = &mut Vec::new();
             run(Attend { queries, stretches, head_dim, group, width, scores, out });
-        }
+        });
     }
 }
 
@@ -373,7 +372,7 @@ impl PerLayer {
         for inputs in extra.chunks_exact(part * config.layers.len()) {
             up.extend(inputs.get(index * part..(index + 1) * part).unwrap_or_default());
         }
-        run(Gelu { gate, up });
+        gelu_each(gate, up, part);
         times([&self.projection], gate, inputs, *precision, [output]);
         let epsilon = config.norm_epsilon;
         if altup.is_some() {

@@ -1,6 +1,7 @@
 //! Inputs of products, in the form that kernels read.
 
-use super::lanes::{Kernel, Lanes};
+use super::lanes::{Kernel, Lanes, run};
+use super::team::each_chunk;
 
 /// The precision of activations in products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,23 +42,29 @@ pub(super) struct Inputs {
 impl Inputs {
     /// Converts `x`, \[tokens, columns\], to one form or both.
     pub(super) fn set(&mut self, x: &[f32], columns: usize, plain: bool, rounded: bool) {
-        self.tokens = x.len() / columns.max(1);
-        self.plain.clear();
-        self.rounded.clear();
-        if plain {
-            super::lanes::run(Fill { x, columns, to: &mut self.plain, form: Plain::of });
-        }
-        if rounded {
-            super::lanes::run(Fill { x, columns, to: &mut self.rounded, form: Rounded::of });
-        }
+        let tokens = x.len() / columns.max(1);
+        self.tokens = tokens;
+        let blocks = if plain { columns.div_ceil(32) } else { 0 };
+        self.plain.resize(blocks * tokens, Plain::NONE);
+        let blocks = if rounded { columns.div_ceil(32) } else { 0 };
+        self.rounded.resize(blocks * tokens, Rounded::NONE);
+        // Rounding a number costs about four operations.
+        each_chunk(&mut self.plain, tokens, 32 * tokens, |block, to| {
+            run(Fill { x, columns, block, to, form: Plain::of });
+        });
+        each_chunk(&mut self.rounded, tokens, 128 * tokens, |block, to| {
+            run(Fill { x, columns, block, to, form: Rounded::of });
+        });
     }
 }
 
-/// Compiled as a kernel for the sake of its vector instructions.
+/// 32 columns of each token. Compiled as a kernel for the sake of its vector instructions.
 struct Fill<'a, T> {
     x: &'a [f32],
     columns: usize,
-    to: &'a mut Vec<T>,
+    block: usize,
+    /// \[tokens\]
+    to: &'a mut [T],
     form: fn(&[f32; 32]) -> T,
 }
 
@@ -66,14 +73,12 @@ impl<T> Kernel for Fill<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        for start in (0..self.columns).step_by(32) {
-            for token in self.x.chunks_exact(self.columns) {
-                let mut block = [0.0; 32];
-                for (to, from) in block.iter_mut().zip(token.iter().skip(start)) {
-                    *to = *from;
-                }
-                self.to.push((self.form)(&block));
+        for (token, to) in self.x.chunks_exact(self.columns).zip(self.to) {
+            let mut block = [0.0; 32];
+            for (to, from) in block.iter_mut().zip(token.iter().skip(32 * self.block)) {
+                *to = *from;
             }
+            *to = (self.form)(&block);
         }
     }
 }
@@ -84,6 +89,8 @@ fn halves<T: Copy + std::iter::Sum>(values: &[T; 32]) -> [T; 2] {
 }
 
 impl Plain {
+    const NONE: Self = Self { values: [0.0; 32], sums: [0.0; 2] };
+
     #[inline]
     fn of(values: &[f32; 32]) -> Self {
         Self { values: *values, sums: halves(values) }
@@ -91,6 +98,8 @@ impl Plain {
 }
 
 impl Rounded {
+    const NONE: Self = Self { codes: [[0; 2]; 16], scale: 0.0, sums: [0; 2], total: 0.0 };
+
     #[inline]
     fn of(values: &[f32; 32]) -> Self {
         let most = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));

@@ -1,6 +1,7 @@
 //! A packed matrix in memory.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use hybridge_core::{Error, Result, Status};
 
@@ -8,7 +9,8 @@ use super::format::{self, Chunk, Codes, Values};
 use super::inputs::{Inputs, Precision};
 use super::lanes::{Kernel, Lanes, run};
 use super::pack::{Lift, ROWS, block_size, pack, packed_bytes};
-use super::product::{Many, One, Product, View};
+use super::product::{Many, One, Product, Target, View};
+use super::team;
 use crate::gguf::Gguf;
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor, damaged};
@@ -180,17 +182,28 @@ impl Matrix {
 
     /// W·x for each token. \[tokens, rows\]
     pub(super) fn times(&self, inputs: &Inputs, precision: Precision, output: &mut [f32]) {
-        let (view, rows) = (self.view(), self.rows);
+        times_all([self], inputs, precision, [output]);
+    }
+
+    /// Some groups of eight rows of W·x.
+    fn times_groups(
+        &self,
+        groups: Range<usize>,
+        inputs: &Inputs,
+        precision: Precision,
+        output: Target<'_>,
+    ) {
+        let size = block_size(self.encoding).0 * self.blocks();
+        let range = groups.start * size..groups.end * size;
+        let Some(chunks) = self.chunks.get(range) else { return };
+        let view = View { chunks, ..self.view() };
         let rounded = self.wants_rounded(precision);
-        with_format!(
-            self.encoding,
-            times_codes,
-            times_values,
-            (view, inputs, rounded, rows, output)
-        );
-        if let Some(added) = &self.added {
-            added.add(inputs, output);
-        }
+        with_format!(self.encoding, times_codes, times_values, (view, inputs, rounded, output));
+    }
+
+    /// How many groups of eight rows there are.
+    fn groups(&self) -> usize {
+        self.rows.div_ceil(ROWS)
     }
 
     fn view(&self) -> View<'_> {
@@ -226,32 +239,55 @@ impl Added {
     }
 }
 
-fn times_codes<F: Codes>(
-    view: View<'_>,
+/// One input times several matrices of the same width, by all threads. \[tokens, rows\] of each
+pub(super) fn times_all<const N: usize>(
+    matrices: [&Matrix; N],
     inputs: &Inputs,
-    rounded: bool,
-    rows: usize,
-    output: &mut [f32],
+    precision: Precision,
+    mut outputs: [&mut [f32]; N],
 ) {
+    let mut places = outputs.iter_mut();
+    let products = matrices.map(|matrix| {
+        let output = places.next().map(|output| &mut **output);
+        (matrix, Target::of(output.unwrap_or_default(), matrix.rows))
+    });
+    let groups: usize = matrices.iter().map(|matrix| matrix.groups()).sum();
+    let columns = matrices.first().map_or(0, |matrix| matrix.columns);
+    let parts = team::parts(groups, ROWS * columns * inputs.tokens);
+    team::share(parts, |part| {
+        let mine = groups * part / parts..groups * (part + 1) / parts;
+        let mut first = 0;
+        for (matrix, target) in products {
+            let end = first + matrix.groups();
+            let own = mine.start.clamp(first, end) - first..mine.end.clamp(first, end) - first;
+            #[expect(unsafe_code, reason = "threads write groups of their own")]
+            // SAFETY: parts are ranges of groups that do not overlap.
+            let target = unsafe { target.at_group(own.start) };
+            matrix.times_groups(own, inputs, precision, target);
+            first = end;
+        }
+    });
+    for (matrix, output) in matrices.iter().zip(outputs) {
+        if let Some(added) = &matrix.added {
+            added.add(inputs, output);
+        }
+    }
+}
+
+fn times_codes<F: Codes>(view: View<'_>, inputs: &Inputs, rounded: bool, output: Target<'_>) {
     let (tokens, format) = (inputs.tokens, PhantomData::<F>);
     if rounded {
-        let product = Product { view, inputs: &inputs.rounded, tokens, rows, output, format };
+        let product = Product { view, inputs: &inputs.rounded, tokens, output, format };
         if tokens == 1 { run(One(product)) } else { run(Many(product)) }
     } else {
-        let product = Product { view, inputs: &inputs.plain, tokens, rows, output, format };
+        let product = Product { view, inputs: &inputs.plain, tokens, output, format };
         if tokens == 1 { run(One(product)) } else { run(Many(product)) }
     }
 }
 
-fn times_values<F: Values>(
-    view: View<'_>,
-    inputs: &Inputs,
-    _rounded: bool,
-    rows: usize,
-    output: &mut [f32],
-) {
+fn times_values<F: Values>(view: View<'_>, inputs: &Inputs, _rounded: bool, output: Target<'_>) {
     let (tokens, format) = (inputs.tokens, PhantomData::<F>);
-    run(Many(Product { view, inputs: &inputs.plain, tokens, rows, output, format }));
+    run(Many(Product { view, inputs: &inputs.plain, tokens, output, format }));
 }
 
 fn row_of<F: Values>(view: View<'_>, lane: usize, values: &mut [f32]) {

@@ -23,6 +23,7 @@ mod pause;
 mod product;
 mod seen;
 mod synthetic;
+mod team;
 mod vector;
 mod vision;
 
@@ -32,4 +33,5 @@ pub use memory::{memory_of, memory_with_tower};
 pub use pass::Cpu;
 pub use pause::{Pause, brief};
 pub use synthetic::shape_270m;
+pub use team::Team;
 pub use vision::load_tower;

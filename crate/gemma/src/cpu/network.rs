@@ -6,7 +6,7 @@ use hybridge_core::Result;
 
 use super::block::Block;
 use super::inputs::{Inputs, Precision};
-use super::matrix::Matrix;
+use super::matrix::{Matrix, times_all};
 use super::pass::CHUNK;
 use super::vector::{norm_each, scale_to};
 use crate::cache::KeyValues;
@@ -59,7 +59,6 @@ pub(super) struct Scratch {
     pub(super) gate: Vec<f32>,
     pub(super) up: Vec<f32>,
     pub(super) output: Vec<f32>,
-    pub(super) scores: Vec<f32>,
     /// Of each rope that the layers have, for the positions that were last run.
     pub(super) angles: Vec<Angles>,
     pub(super) inputs: Inputs,
@@ -332,12 +331,11 @@ pub(super) fn times<const N: usize>(
     }
     for (index, x) in x.chunks(CHUNK * columns).enumerate() {
         inputs.set(x, columns, is_plain, is_rounded);
-        for (matrix, output) in matrices.iter().zip(&mut outputs) {
-            let size = CHUNK * matrix.rows();
-            if let Some(output) = output.chunks_mut(size).nth(index) {
-                matrix.times(inputs, precision, output);
-            }
-        }
+        let mut outputs = matrices.iter().zip(&mut outputs).map(|(matrix, output)| {
+            output.chunks_mut(CHUNK * matrix.rows()).nth(index).unwrap_or_default()
+        });
+        let outputs = matrices.map(|_| outputs.next().unwrap_or_default());
+        times_all(matrices, inputs, precision, outputs);
     }
 }
 

@@ -18,6 +18,7 @@ use super::format::{Chunk, Codes, Values};
 use super::inputs::{Plain, Rounded};
 use super::lanes::{Kernel, Lanes};
 use super::pack::ROWS;
+use super::team::Places;
 
 /// The number of tokens multiplied by unpacked weights at a time: their sums stay in registers.
 const TOKENS: usize = 4;
@@ -39,11 +40,49 @@ pub(super) struct Product<'a, F, I> {
     /// \[blocks of 32, tokens\]
     pub(super) inputs: &'a [I],
     pub(super) tokens: usize,
-    /// How many rows the matrix really has: the last group may be filled up.
-    pub(super) rows: usize,
-    /// \[tokens, rows\]
-    pub(super) output: &'a mut [f32],
+    pub(super) output: Target<'a>,
     pub(super) format: PhantomData<F>,
+}
+
+/// Where a product's rows go, from one of them on. \[tokens, rows\]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    values: Places<'a, f32>,
+    /// How many rows the matrix really has: the last group may be filled up.
+    rows: usize,
+    first: usize,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(values: &'a mut [f32], rows: usize) -> Self {
+        Self { values: Places::of(values), rows, first: 0 }
+    }
+
+    /// The same from a later group on.
+    ///
+    /// # Safety
+    /// No other target writes the groups that are written through this one.
+    #[expect(unsafe_code, reason = "threads write groups of their own")]
+    pub(super) unsafe fn at_group(self, group: usize) -> Self {
+        Self { first: self.first + group * ROWS, ..self }
+    }
+
+    /// Puts a group of rows in its place; the last may have fewer than eight.
+    #[inline(always)]
+    fn put(self, token: usize, group: usize, totals: &[f32; ROWS]) {
+        let row = self.first + group * ROWS;
+        let count = ROWS.min(self.rows.saturating_sub(row));
+        #[expect(unsafe_code, reason = "threads write groups of their own")]
+        // SAFETY: the group is this target's own, and the slice ends within this call.
+        let output = unsafe { self.values.slice(token * self.rows + row, count) };
+        if let Some(output) = output.first_chunk_mut() {
+            *output = *totals;
+            return;
+        }
+        for (output, total) in output.iter_mut().zip(totals) {
+            *output = *total;
+        }
+    }
 }
 
 /// Exact and fast, one token each.
@@ -60,7 +99,7 @@ impl<F: Codes> Kernel for One<'_, F, Rounded> {
         let Product { view, inputs, output, .. } = self.0;
         let factor = lanes.splat(view.factor);
         let groups = view.chunks.chunks_exact(F::CHUNKS * view.blocks);
-        for (group, output) in groups.zip(output.chunks_mut(ROWS)) {
+        for (index, group) in groups.enumerate() {
             let mut total = lanes.splat(0.0);
             for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs.chunks_exact(F::SUBS)) {
                 for (sub, input) in inputs.iter().enumerate() {
@@ -88,7 +127,7 @@ impl<F: Codes> Kernel for One<'_, F, Rounded> {
                     }
                 }
             }
-            put(output, &lanes.array(total));
+            output.put(0, index, &lanes.array(total));
         }
     }
 }
@@ -102,7 +141,7 @@ impl<F: Codes> Kernel for One<'_, F, Plain> {
         let factor = lanes.splat(view.factor);
         let centre = -f32::from(F::CENTRE);
         let groups = view.chunks.chunks_exact(F::CHUNKS * view.blocks);
-        for (group, output) in groups.zip(output.chunks_mut(ROWS)) {
+        for (index, group) in groups.enumerate() {
             let mut total = lanes.splat(0.0);
             for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs.chunks_exact(F::SUBS)) {
                 for (sub, input) in inputs.iter().enumerate() {
@@ -136,7 +175,7 @@ impl<F: Codes> Kernel for One<'_, F, Plain> {
                     }
                 }
             }
-            put(output, &lanes.array(total));
+            output.put(0, index, &lanes.array(total));
         }
     }
 }
@@ -147,24 +186,12 @@ fn sum_of<F: Codes, T: Copy + std::ops::Add<Output = T>>(sums: &[T; 2], part: us
     if F::PARTS == 2 { sums[part] } else { sums[0] + sums[1] }
 }
 
-/// The last group may have fewer rows than eight.
-#[inline(always)]
-fn put(output: &mut [f32], totals: &[f32; ROWS]) {
-    if let Some(output) = output.first_chunk_mut() {
-        *output = *totals;
-        return;
-    }
-    for (output, total) in output.iter_mut().zip(totals) {
-        *output = *total;
-    }
-}
-
 impl<F: Codes> Kernel for Many<'_, F, Rounded> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Product { view, inputs, tokens, rows, output, .. } = self.0;
+        let Product { view, inputs, tokens, output, .. } = self.0;
         let factor = lanes.splat(view.factor);
         let mut totals = vec![[0.0_f32; 8]; tokens];
         for (index, group) in view.chunks.chunks_exact(F::CHUNKS * view.blocks).enumerate() {
@@ -198,7 +225,9 @@ impl<F: Codes> Kernel for Many<'_, F, Rounded> {
                     }
                 }
             }
-            scatter(output, rows, index, &totals);
+            for (token, totals) in totals.iter().enumerate() {
+                output.put(token, index, totals);
+            }
         }
     }
 }
@@ -250,7 +279,7 @@ impl<F: Values> Kernel for Many<'_, F, Plain> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Product { view, inputs, tokens, rows, output, .. } = self.0;
+        let Product { view, inputs, tokens, output, .. } = self.0;
         let factor = lanes.splat(view.factor);
         let mut totals = vec![[0.0_f32; 8]; tokens];
         for (index, group) in view.chunks.chunks_exact(F::CHUNKS * view.blocks).enumerate() {
@@ -278,7 +307,9 @@ impl<F: Values> Kernel for Many<'_, F, Plain> {
                     }
                 }
             }
-            scatter(output, rows, index, &totals);
+            for (token, totals) in totals.iter().enumerate() {
+                output.put(token, index, totals);
+            }
         }
     }
 }
@@ -299,13 +330,5 @@ fn meet_plain<L: Lanes, const N: usize>(
     }
     for (sum, total) in sums.iter().zip(totals) {
         lanes.store(lanes.add(lanes.load(total), *sum), total);
-    }
-}
-
-/// Eight rows of each token to where they belong. \[tokens, rows\]
-#[inline(always)]
-fn scatter(output: &mut [f32], rows: usize, group: usize, totals: &[[f32; 8]]) {
-    for (output, totals) in output.chunks_exact_mut(rows).zip(totals) {
-        put(output.get_mut(group * ROWS..).unwrap_or_default(), totals);
     }
 }

@@ -1,6 +1,7 @@
 //! Norms, activation functions and exponentials, eight values at a time.
 
 use super::lanes::{Kernel, Lanes, run};
+use super::team::each_chunk;
 
 /// out = x / √(mean(x²) + ε) · w, or out += the same: norms after a block are added to its
 /// input.
@@ -80,6 +81,15 @@ pub(super) fn plus_scaled(x: &mut [f32], factor: f32, y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {
         *x += factor * y;
     }
+}
+
+/// gate = gelu(gate) · up of each token. \[tokens, width\]
+pub(super) fn gelu_each(gate: &mut [f32], up: &[f32], width: usize) {
+    each_chunk(gate, width, 16 * width, |token, gate| {
+        if let Some(up) = up.get(token * width..token * width + gate.len()) {
+            run(Gelu { gate, up });
+        }
+    });
 }
 
 /// x · |y| / |x|
@@ -271,9 +281,11 @@ fn sum_of_weighted<L: Lanes>(lanes: L, weights: &[f32], x: &[f32], most: f32) ->
 /// Normalises each token's vector. \[tokens, width\]
 pub(super) fn norm_each(x: &[f32], weight: &[f32], epsilon: f32, adds: bool, out: &mut [f32]) {
     let width = weight.len();
-    for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        run(Norm { x, weight, epsilon, adds, out });
-    }
+    each_chunk(out, width, 4 * width, |token, out| {
+        if let Some(x) = x.get(token * width..(token + 1) * width) {
+            run(Norm { x, weight, epsilon, adds, out });
+        }
+    });
 }
 
 #[cfg(test)]

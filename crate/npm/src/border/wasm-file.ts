@@ -4,7 +4,7 @@
 export class WasmFault extends Error {}
 
 /** How the file's location can be configured, for the messages. */
-type Option = 'configure({ wasmUrl })' | 'wasmUrl' | 'cpuWasmUrl'
+type Option = 'configure({ wasmUrl })' | 'wasmUrl' | 'cpuWasmUrl' | 'threadsWasmUrl'
 
 const beside = (option: Option): string => `serve the file beside the script, or name its place with ${option}`
 

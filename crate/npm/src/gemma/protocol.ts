@@ -10,8 +10,8 @@ import type { ModelRequest } from '../border/request.js'
 export interface Calls {
   /** Tests the engine's own kernels and, with `burn`, also a product on burn's queue. */
   selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
-  /** Measures how many bytes of weights one CPU thread processes per second. The GPU file is not fetched for it. */
-  cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
+  /** Measures how many bytes of weights the CPU processes per second. The GPU file is not fetched for it. */
+  cpuRate: { params: Pick<LoadParams, 'precision' | 'threads'>; result: number }
   load: { params: LoadParams; result: Loaded }
   count: { params: { request: ModelRequest }; result: number }
   /** Creates a generation; nothing runs before the first `next`. */
@@ -42,6 +42,8 @@ export type FileSource =
       readonly headers: Readonly<Record<string, string>>
     }
 
+export type ThreadsWish = 'auto' | number
+
 export interface LoadParams {
   readonly source: FileSource
   /** The vision tower's files, if the model is to read images. */
@@ -57,6 +59,8 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
+  /** How many threads the CPU may use, if the page is isolated. */
+  readonly threads: ThreadsWish
   readonly template: 'auto' | 'chat' | 'none'
   /** Whether this adapter passed an earlier self-test, which is then not repeated. */
   readonly gpuIsRight: boolean | undefined
@@ -78,6 +82,8 @@ export interface Loaded {
   readonly hasTemplate: boolean
   /** Whether texts are continued as they are, without turns. */
   readonly isRaw: boolean
+  /** How many threads compute, if it runs on the CPU. */
+  readonly threads?: number
   /** Set if the GPU was found to compute wrong results. */
   readonly gpuIsWrong?: true
   /** The kernels that a GPU decodes with, and how many were tried to find them. */
@@ -111,6 +117,7 @@ export interface GpuReport {
 export interface WasmUrls {
   readonly gpu?: string
   readonly cpu?: string
+  readonly threads?: string
 }
 
 export interface Call<M extends Method = Method> {

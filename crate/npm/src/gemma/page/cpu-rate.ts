@@ -7,16 +7,20 @@ import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
 /** The version of the kernels; faster ones require a new measurement. */
-const version = 1
+const version = 2
 
-/** Returns bytes per second on one thread. Rejects if the engine cannot be started. */
-export async function cpuRate(precision: 'exact' | 'fast', places: WorkerPlaces): Promise<number> {
-  const name = `hybridge-cpu-${version}|${precision}|${globalThis.navigator?.userAgent}`
+/** Returns bytes per second on the threads that a load would use. Rejects if the engine cannot be started. */
+export async function cpuRate(
+  precision: 'exact' | 'fast',
+  { threads = 'auto', ...places }: WorkerPlaces & { threads?: 'auto' | number },
+): Promise<number> {
+  const used = globalThis.crossOriginIsolated === true ? threads : 1
+  const name = `hybridge-cpu-${version}|${precision}|${used}|${globalThis.navigator?.userAgent}`
   const known = Number(recall(name) ?? Number.NaN)
   if (Number.isSafeInteger(known) && known > 0) return known
   const worker = new WorkerClient(places)
   try {
-    const rate = await worker.call('cpuRate', { precision })
+    const rate = await worker.call('cpuRate', { precision, threads })
     remember(name, String(rate))
     return rate
   } finally {

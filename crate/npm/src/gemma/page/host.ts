@@ -72,6 +72,9 @@ export class EngineHost {
     const { template = 'auto' } = options
     if (!['auto', 'chat', 'none'].includes(template))
       throw new HybridError('INVALID_ARGUMENT', "`template` must be 'auto', 'chat' or 'none'")
+    const { threads = 'auto' } = options
+    if (threads !== 'auto' && !(Number.isSafeInteger(threads) && threads >= 1))
+      throw new HybridError('INVALID_ARGUMENT', "`threads` must be 'auto' or a positive whole number")
     this.source = sourceOf(options.model, kind)
     this.tower = towerOf(options)
     this.adapters = adaptersOf(options)
@@ -263,6 +266,7 @@ export class EngineHost {
       device = 'auto',
       precision = 'exact',
       cache = 'opfs',
+      threads = 'auto',
       template = 'auto',
       headers,
       imageTokens,
@@ -292,6 +296,7 @@ export class EngineHost {
       contextWindow,
       precision,
       device,
+      threads,
       template,
       gpuIsRight: device === 'cpu' ? undefined : await knownVerdict(),
       hasGpuFile: this.#hasGpuFile,

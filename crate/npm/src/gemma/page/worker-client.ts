@@ -13,6 +13,7 @@ export interface WorkerPlaces {
   workerUrl?: string | URL
   wasmUrl?: string | URL
   cpuWasmUrl?: string | URL
+  threadsWasmUrl?: string | URL
 }
 
 export interface CallOptions {
@@ -193,11 +194,12 @@ export class WorkerClient {
 }
 
 /** A worker resolves addresses relative to its own script, but callers mean the page's. */
-function wasmUrlsOf({ wasmUrl, cpuWasmUrl }: WorkerPlaces): WasmUrls {
+function wasmUrlsOf({ wasmUrl, cpuWasmUrl, threadsWasmUrl }: WorkerPlaces): WasmUrls {
   const address = (place: string | URL): string => new URL(place, location.href).href
   return {
     ...(wasmUrl === undefined ? {} : { gpu: address(wasmUrl) }),
     ...(cpuWasmUrl === undefined ? {} : { cpu: address(cpuWasmUrl) }),
+    ...(threadsWasmUrl === undefined ? {} : { threads: address(threadsWasmUrl) }),
   }
 }
 

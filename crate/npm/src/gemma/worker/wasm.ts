@@ -1,6 +1,6 @@
 /**
- * The only file that imports the engine's generated glue, of both builds. It is loaded inside the worker only.
- * Addresses are relative to dist/worker.js, into which all of this is bundled.
+ * The only file that imports the engine's generated glue, of the builds for one thread. It is loaded inside the worker
+ * only. Addresses are relative to dist/worker.js, into which all of this is bundled.
  */
 
 import init, * as engine from '../../../wasm/worker/hybridge_worker.js'
@@ -9,6 +9,7 @@ import { fetchWasm, foreign, startFault, WasmFault } from '../../border/wasm-fil
 import type { WasmUrls } from '../protocol.js'
 import type { EngineFile } from './engine-file.js'
 import { Refusal } from './refusal.js'
+import { sharedAddress, sharedEngine, startThreads } from './threads.js'
 
 /** The type that `glue.d.ts` gives the CPU build, whose exports are the same. */
 export type Glue = typeof engine
@@ -28,29 +29,69 @@ const builds = {
     option: 'cpuWasmUrl',
     address: () => new URL('../wasm/cpu/hybridge_cpu_bg.wasm', import.meta.url).href,
   },
+  threads: {
+    engine: sharedEngine,
+    option: 'threadsWasmUrl',
+    address: sharedAddress,
+  },
 } as const
 
-const ready = new Map<EngineFile, Promise<Engine>>()
+const ready = new Map<keyof typeof builds, Promise<Engine>>()
+
+/** How many threads the CPU's engine may use, and what is called if one of them is lost. */
+export interface Threading {
+  readonly threads: number
+  readonly onLost: () => void
+}
 
 /** Loads the engine from one of its files, once per worker. A failed load is retried by the next call. */
-export function loadEngine(wanted: EngineFile, urls: WasmUrls): Promise<Engine> {
+export async function loadEngine(wanted: EngineFile, urls: WasmUrls, threading: Threading): Promise<Engine> {
   // The page serves only the file that contains everything.
   const file = wanted === 'cpu' && urls.cpu === undefined && urls.gpu !== undefined ? 'gpu' : wanted
+  // A page that names the files it serves names this one too, or does not serve it.
+  const isServed = urls.threads !== undefined || urls.cpu === undefined
+  if (file === 'cpu' && threading.threads > 1 && isServed) {
+    try {
+      return await once('threads', () => startShared(urls.threads ?? builds.threads.address(), threading))
+    } catch {
+      // Not served, or no memory to be shared: the same engine on one thread.
+    }
+  }
+  return await once(file, () => start(file, urls[file] ?? builds[file].address()))
+}
+
+/** Whether it is the build whose memory threads share. */
+export const isShared = (engine: Engine): boolean => engine === sharedEngine
+
+function once(file: keyof typeof builds, start: () => Promise<void>): Promise<Engine> {
   const known = ready.get(file)
   if (known !== undefined) return known
-  const { engine, address } = builds[file]
-  const loading = start(file, urls[file] ?? address()).then(() => engine)
+  const loading = start().then(() => builds[file].engine)
   ready.set(file, loading)
-  loading.catch(() => ready.delete(file))
+  // The file with threads is not asked for again: the other one is here.
+  if (file !== 'threads') loading.catch(() => ready.delete(file))
   return loading
+}
+
+async function startShared(address: string, { threads, onLost }: Threading): Promise<void> {
+  const response = await fetched(address, 'threadsWasmUrl')
+  const isWasm = response.headers.get('content-type')?.startsWith('application/wasm') === true
+  const module = await (isWasm
+    ? WebAssembly.compileStreaming(response)
+    : response.arrayBuffer().then((bytes) => WebAssembly.compile(bytes)))
+  await startThreads(module, threads, onLost)
+}
+
+async function fetched(address: string, option: (typeof builds)[keyof typeof builds]['option']): Promise<Response> {
+  const response = await fetchWasm(address, option)
+  if (/^\s*text\/html/i.test(response.headers.get('content-type') ?? '')) throw foreign(address, response, option)
+  return response
 }
 
 async function start(file: EngineFile, address: string): Promise<void> {
   const { init, option } = builds[file]
   try {
-    const response = await fetchWasm(address, option)
-    if (/^\s*text\/html/i.test(response.headers.get('content-type') ?? '')) throw foreign(address, response, option)
-    await init({ module_or_path: response })
+    await init({ module_or_path: await fetched(address, option) })
   } catch (thrown) {
     if (!(thrown instanceof WasmFault)) console.error(thrown)
     const why = thrown instanceof WasmFault ? thrown.message : `${address}: ${startFault(thrown)}`

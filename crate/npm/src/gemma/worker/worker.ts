@@ -1,6 +1,18 @@
 /** Runs in the dedicated worker: loads the engine's file that a call needs, and answers each call once. */
 
-import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
+import type {
+  Abort,
+  Answer,
+  Call,
+  Calls,
+  Collapse,
+  Failure,
+  Farewell,
+  FromWorker,
+  Method,
+  Step,
+  ThreadsWish,
+} from '../protocol.js'
 import type { Arriving } from './arriving.js'
 import { EarlyLoad } from './early-load.js'
 import { fileFor, seenGpu, type EngineFile } from './engine-file.js'
@@ -9,20 +21,19 @@ import { obtain } from './obtain.js'
 import { hasMedia, SeeingGeneration, sidesOf, withoutBytes } from './pictures.js'
 import { Refusal, stopped } from './refusal.js'
 import { askForSubgroups } from './subgroups.js'
-import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
+import { help, isHelper, isThreadLost, threadsFor } from './threads.js'
+import { isShared, loadEngine, type Engine, type Generation, type Model } from './wasm.js'
 
 interface Run {
   readonly signal: AbortSignal
   report(step: Step): void
   share(share: number): void
-  engine(file: EngineFile): Promise<Engine>
+  engine(file: EngineFile, threads?: ThreadsWish): Promise<Engine>
 }
 
 type Handlers = {
   [M in Method]: (params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result']
 }
-
-askForSubgroups()
 
 let model: Model | undefined
 const generations = new Map<number, Pick<Generation, 'cancel'> & { next(share: Run['share']): Promise<string> }>()
@@ -35,14 +46,15 @@ const handlers: Handlers = {
     const found = JSON.parse(await engine.self_test(burn)) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
     return { ...found, checkMilliseconds: performance.now() - started }
   },
-  cpuRate: async ({ precision }, run) => (await run.engine('cpu')).cpu_rate(JSON.stringify(precision)),
+  cpuRate: async ({ precision, threads }, run) =>
+    (await run.engine('cpu', threads)).cpu_rate(JSON.stringify(precision)),
   load: async (params, run) => {
     const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, imageTokens, mmproj, adapters } =
       params
     const gpu = await seenGpu(params)
     const shared = { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, gpu, imageTokens }
     const options = JSON.stringify({ ...shared, adapterScales: adapters.map(({ scale }) => scale) })
-    const engine = await run.engine(fileFor(params, gpu))
+    const engine = await run.engine(fileFor(params, gpu), params.threads)
     let isHere = false
     // The download determines the progress until it is complete.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
@@ -89,7 +101,9 @@ const handlers: Handlers = {
       throw stopped()
     }
     model = loaded
-    return JSON.parse(loaded.facts()) as Calls['load']['result']
+    const facts = JSON.parse(loaded.facts()) as Calls['load']['result']
+    if (facts.device === 'gpu') return facts
+    return { ...facts, threads: isShared(engine) ? threadsFor(params.threads) : 1 }
   },
   count: async ({ request }) => {
     const sides = hasMedia(request) ? await sidesOf(request) : new Uint32Array()
@@ -166,13 +180,20 @@ const panic: Failure = {
   message: 'the engine stopped unexpectedly; the browser console holds the cause',
 }
 
+const threadLost: Failure = {
+  status: 'INTERNAL',
+  code: 'THREAD_LOST',
+  message: 'a thread of the engine stopped; the model is loaded again',
+}
+
 async function answer<M extends Method>({ id, method, params, wasmUrls }: Call<M>): Promise<Answer> {
   const work = new AbortController()
   calls.set(id, work)
   try {
     const report = (progress: Step): void => say({ report: id, progress })
     const share = (share: number): void => say({ report: id, share })
-    const engine = (file: EngineFile): Promise<Engine> => loadEngine(file, wasmUrls)
+    const engine = (file: EngineFile, threads: ThreadsWish = 1): Promise<Engine> =>
+      loadEngine(file, wasmUrls, { threads: threadsFor(threads), onLost: collapse })
     return { id, result: await handlers[method](params, { signal: work.signal, report, share, engine }) }
   } catch (thrown) {
     if (typeof thrown !== 'string' && !(thrown instanceof Refusal)) console.error(thrown)
@@ -186,42 +207,49 @@ function say(message: FromWorker): void {
   self.postMessage(message)
 }
 
-self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) => {
-  const message = event.data
-  if ('abort' in message) calls.get(message.abort)?.abort()
-  else if ('farewell' in message) void farewell().then((result) => say({ id: message.farewell, result }))
-  else {
-    const answered = answer(message)
-      .then(say)
-      .finally(() => answers.delete(answered))
-    answers.add(answered)
-  }
-})
-
-// An unreadable message does not identify its call, so all calls fail.
-self.addEventListener('messageerror', collapse)
-
-// A trap inside a Rust future settles no promise: it surfaces here, and the wasm cannot be trusted after it.
+/** The wasm cannot be trusted from here on. */
 function collapse(): void {
-  const message: Collapse = { collapse: panic }
+  const message: Collapse = { collapse: isThreadLost() ? threadLost : panic }
   say(message)
 }
-self.addEventListener('unhandledrejection', collapse)
-self.addEventListener('error', (event) => {
-  if (!(event.error instanceof WebAssembly.RuntimeError)) return
-  // Reported by its name, and not a second time as an unknown end of the worker.
-  event.preventDefault()
-  console.error(event.error)
-  collapse()
-})
-
-// Held for the worker's lifetime: a page that waits for it learns that the worker ended. Unavailable in insecure
-// contexts.
-const locks = (navigator as { locks?: LockManager }).locks
-if (locks !== undefined) {
-  const lock = `hybridge-worker-${crypto.randomUUID()}`
-  void locks.request(lock, () => {
-    say({ lock })
-    return new Promise<never>(() => {})
+function serve(): void {
+  askForSubgroups()
+  self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) => {
+    const message = event.data
+    if ('abort' in message) calls.get(message.abort)?.abort()
+    else if ('farewell' in message) void farewell().then((result) => say({ id: message.farewell, result }))
+    else {
+      const answered = answer(message)
+        .then(say)
+        .finally(() => answers.delete(answered))
+      answers.add(answered)
+    }
   })
+
+  // An unreadable message does not identify its call, so all calls fail.
+  self.addEventListener('messageerror', collapse)
+
+  // A trap inside a Rust future settles no promise: it surfaces here.
+  self.addEventListener('unhandledrejection', collapse)
+  self.addEventListener('error', (event) => {
+    if (!(event.error instanceof WebAssembly.RuntimeError)) return
+    // Reported by its name, and not a second time as an unknown end of the worker.
+    event.preventDefault()
+    console.error(event.error)
+    collapse()
+  })
+
+  // Held for the worker's lifetime: a page that waits for it learns that the worker ended. Unavailable in insecure
+  // contexts.
+  const locks = (navigator as { locks?: LockManager }).locks
+  if (locks !== undefined) {
+    const lock = `hybridge-worker-${crypto.randomUUID()}`
+    void locks.request(lock, () => {
+      say({ lock })
+      return new Promise<never>(() => {})
+    })
+  }
 }
+
+if (isHelper) help()
+else serve()
