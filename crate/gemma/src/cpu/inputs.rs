@@ -50,10 +50,10 @@ impl Inputs {
         self.rounded.resize(blocks * tokens, Rounded::NONE);
         // Rounding a number costs about four operations.
         each_chunk(&mut self.plain, tokens, 32 * tokens, |block, to| {
-            run(Fill { x, columns, block, to, form: Plain::of });
+            run(Fill { x, columns, block, to });
         });
         each_chunk(&mut self.rounded, tokens, 128 * tokens, |block, to| {
-            run(Fill { x, columns, block, to, form: Rounded::of });
+            run(Fill { x, columns, block, to });
         });
     }
 }
@@ -65,24 +65,35 @@ struct Fill<'a, T> {
     block: usize,
     /// \[tokens\]
     to: &'a mut [T],
-    form: fn(&[f32; 32]) -> T,
 }
 
-impl<T> Kernel for Fill<'_, T> {
+/// A form of 32 activations.
+trait Form {
+    /// Inlined, or it would be compiled without vector instructions.
+    fn of(values: &[f32; 32]) -> Self;
+}
+
+impl<T: Form> Kernel for Fill<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
         for (token, to) in self.x.chunks_exact(self.columns).zip(self.to) {
+            let rest = token.get(32 * self.block..).unwrap_or_default();
             let mut block = [0.0; 32];
-            for (to, from) in block.iter_mut().zip(token.iter().skip(32 * self.block)) {
-                *to = *from;
+            if let Some(whole) = rest.first_chunk() {
+                block = *whole;
+            } else {
+                for (to, from) in block.iter_mut().zip(rest) {
+                    *to = *from;
+                }
             }
-            *to = (self.form)(&block);
+            *to = T::of(&block);
         }
     }
 }
 
+#[inline(always)]
 fn halves<T: Copy + std::iter::Sum>(values: &[T; 32]) -> [T; 2] {
     let (low, high) = values.split_at(16);
     [low.iter().copied().sum(), high.iter().copied().sum()]
@@ -90,8 +101,10 @@ fn halves<T: Copy + std::iter::Sum>(values: &[T; 32]) -> [T; 2] {
 
 impl Plain {
     const NONE: Self = Self { values: [0.0; 32], sums: [0.0; 2] };
+}
 
-    #[inline]
+impl Form for Plain {
+    #[inline(always)]
     fn of(values: &[f32; 32]) -> Self {
         Self { values: *values, sums: halves(values) }
     }
@@ -99,10 +112,14 @@ impl Plain {
 
 impl Rounded {
     const NONE: Self = Self { codes: [[0; 2]; 16], scale: 0.0, sums: [0; 2], total: 0.0 };
+}
 
-    #[inline]
+impl Form for Rounded {
+    #[inline(always)]
     fn of(values: &[f32; 32]) -> Self {
-        let most = values.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        // As whole numbers, whose order is that of the floats: those have a maximum in vectors.
+        let most = values.iter().fold(0, |most, value| most.max(value.abs().to_bits()));
+        let most = f32::from_bits(most);
         let scale = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
         #[expect(clippy::cast_possible_truncation, reason = "from -127 to 127")]
