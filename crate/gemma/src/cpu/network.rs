@@ -59,7 +59,7 @@ pub(super) struct Scratch {
     pub(super) gate: Vec<f32>,
     pub(super) up: Vec<f32>,
     pub(super) output: Vec<f32>,
-    /// Of each rope that the layers have, for the positions that were last run.
+    /// Angles for each rope of the layers, at the last positions.
     pub(super) angles: Vec<Angles>,
     pub(super) inputs: Inputs,
 }

@@ -48,7 +48,7 @@ pub(super) struct Product<'a, F, I> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     values: Places<'a, f32>,
-    /// How many rows the matrix really has: the last group may be filled up.
+    /// The actual number of rows: the last group may be padded.
     rows: usize,
     first: usize,
 }
@@ -85,7 +85,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Exact and fast, one token each.
+/// For one token: exact and fast.
 pub(super) struct One<'a, F, I>(pub(super) Product<'a, F, I>);
 
 /// For any number of tokens: exact and fast. Matrices of plain numbers always use these.
