@@ -9,12 +9,12 @@ if (typeof document === 'undefined') {
   self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
   self.addEventListener('fetch', (event) => {
     const { request } = event
-    // Asked for by developer tools; fetch refuses it.
+    // A request of developer tools, which fetch refuses.
     if (request.cache === 'only-if-cached' && request.mode !== 'same-origin') return
     event.respondWith(fetch(request).then(isolated))
   })
 } else if (!crossOriginIsolated && 'serviceWorker' in navigator) {
-  // Once: where the headers do not help, the page stays as it is.
+  // Only once: if the headers do not help, the page stays as it is.
   navigator.serviceWorker.addEventListener('controllerchange', () => {
     if (sessionStorage.getItem('isolate') === null) {
       sessionStorage.setItem('isolate', 'tried')
@@ -25,7 +25,7 @@ if (typeof document === 'undefined') {
 }
 
 function isolated(response) {
-  // Of other origins, or a redirect: its headers cannot be changed.
+  // The headers of other origins and of redirects cannot be changed.
   if (response.status === 0) return response
   const { body, status, statusText } = response
   const headers = new Headers(response.headers)

@@ -1,4 +1,4 @@
-/** Threads of the CPU's engine: which pages have them, that they change no answer, and what happens if one is lost. */
+/** Threads of the CPU's engine: which pages have them, that answers stay the same, and lost helpers. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -21,10 +21,10 @@ beforeEach(() => {
   it.site.requests.length = 0
 })
 
-/** How often each file of the engine was requested: the one for one thread, and the one for several. */
+/** Counts the requests for each file of the engine: the one for one thread, and the one for several. */
 const fetched = (requests = it.site.requests) => files.map((file) => requests.filter((path) => path === file).length)
 
-/** Loads the tiny model with these options, and returns what it answers. */
+/** Loads the tiny model with these options, and returns its answer. */
 const run = (page, options = {}) =>
   page.evaluate(
     async ({ model, options }) => {
@@ -39,7 +39,7 @@ const run = (page, options = {}) =>
     { model: `${it.host.origin}/tiny.gguf`, options },
   )
 
-test('an isolated page fetches the file with threads, and one thread needs the other', async () => {
+test('an isolated page fetches the file with threads, unless one thread is requested', async () => {
   const page = await it.open()
   assert.equal(await page.evaluate(() => crossOriginIsolated), true)
   const alone = await run(page, { threads: 1 })
@@ -61,7 +61,7 @@ test('availability measures with the threads of the load, and fetches no other f
   assert.deepEqual(fetched(), [0, 1])
 })
 
-test('a number of threads that is none is refused', async () => {
+test('an invalid number of threads is refused', async () => {
   const page = await it.open()
   for (const threads of [0, 1.5, '2', null]) {
     const found = await page.evaluate((threads) => {
@@ -75,7 +75,7 @@ test('a number of threads that is none is refused', async () => {
   }
 })
 
-test('a page that is not isolated takes the file for one thread', async () => {
+test('a page that is not isolated fetches the file for one thread', async () => {
   const pages = { '/': { type: 'text/html', body: lifePage } }
   const site = await serve({ '/hybridge/': join(root, 'crate/npm') }, { pages })
   const page = await it.browser.newPage()
@@ -88,7 +88,7 @@ test('a page that is not isolated takes the file for one thread', async () => {
   await site.close()
 })
 
-test('where the file with threads is not served, the other one answers', async () => {
+test('if the file with threads is not served, the other one is used', async () => {
   const page = await it.open()
   const expected = await run(page, { threads: 1 })
   assert.equal(await run(page, { threads: 2, threadsWasmUrl: '/missing.wasm' }), expected)
@@ -116,7 +116,7 @@ test('helpers that break off: an error with its code, and the engine is rebuilt'
     await gemma.load()
     const ends = []
     const start = performance.now()
-    // The loss is noticed in the middle of one of these answers, or between two of them.
+    // The loss is detected during one of these answers, or between two of them.
     while (performance.now() - start < 4000) {
       const { value, code } = await ask()
       ends.push(code ?? value.text)
@@ -131,7 +131,7 @@ test('helpers that break off: an error with its code, and the engine is rebuilt'
   assert.deepEqual(fetched(), [0, 2])
 })
 
-test('the service worker of the example isolates a page of a host without headers', async () => {
+test('the service worker of the example isolates a page whose host sends no headers', async () => {
   const html = `<script src="/isolate.js"></script>${lifePage}`
   const mounts = { '/hybridge/': join(root, 'crate/npm'), '/': join(root, 'examples/isolated') }
   const site = await serve(mounts, { pages: { '/': { type: 'text/html', body: html } } })

@@ -1,4 +1,4 @@
-//! Threads of the CPU's passes: the worker leads, workers of its own help, all in one memory.
+//! Threads of the CPU's passes: the worker leads, and further workers help, all in one memory.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,13 +7,14 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 static TEAM: OnceLock<Arc<Team>> = OnceLock::new();
 
-/// Makes the calling worker the leader of so many threads, itself included. Helpers may come later.
+/// Makes the calling worker the leader of this many threads, including itself. Helpers may start
+/// later.
 #[wasm_bindgen]
 pub fn lead_threads(count: usize) {
     TEAM.get_or_init(|| Team::new(count)).lead();
 }
 
-/// Helps the leader for as long as the calling worker lives.
+/// Helps the leader during the whole life of the calling worker.
 #[wasm_bindgen]
 pub fn help_leader() {
     if let Some(team) = TEAM.get() {

@@ -1,6 +1,5 @@
 /**
- * The engine's worker. Its helpers break off inside of the wasm if the test plans it, after as many milliseconds as it
- * names.
+ * Replaces the engine's worker: its helpers break off inside the wasm after the milliseconds that the test sets.
  */
 import '/hybridge/dist/worker.js'
 

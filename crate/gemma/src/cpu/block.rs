@@ -287,7 +287,7 @@ impl New<'_> {
     fn attend(&self, cache: &mut KeyValues, sight: Sight, mixed: &mut Vec<f32>) {
         let layer = self.layer;
         let (width, query_width) = (layer.kv_width(), layer.query_width());
-        // A ring has room for a chunk beside its window.
+        // A ring has room for a chunk besides its window.
         if matches!(sight, Sight::Around(_) | Sight::Back) {
             (0..self.query.len() / query_width).for_each(|index| self.store(cache, index));
         }

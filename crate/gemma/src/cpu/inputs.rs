@@ -48,7 +48,7 @@ impl Inputs {
         self.plain.resize(blocks * tokens, Plain::NONE);
         let blocks = if rounded { columns.div_ceil(32) } else { 0 };
         self.rounded.resize(blocks * tokens, Rounded::NONE);
-        // Rounding a number costs about four operations.
+        // Rounding a number takes about four operations.
         each_chunk(&mut self.plain, tokens, 32 * tokens, |block, to| {
             run(Fill { x, columns, block, to });
         });
@@ -58,7 +58,7 @@ impl Inputs {
     }
 }
 
-/// 32 columns of each token. Compiled as a kernel for the sake of its vector instructions.
+/// Converts 32 columns of each token. Compiled as a kernel to use vector instructions.
 struct Fill<'a, T> {
     x: &'a [f32],
     columns: usize,

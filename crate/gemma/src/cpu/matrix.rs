@@ -185,7 +185,7 @@ impl Matrix {
         times_all([self], inputs, precision, [output]);
     }
 
-    /// Some groups of eight rows of W·x.
+    /// Computes some groups of eight rows of W·x.
     fn times_groups(
         &self,
         groups: Range<usize>,
@@ -201,7 +201,7 @@ impl Matrix {
         with_format!(self.encoding, times_codes, times_values, (view, inputs, rounded, output));
     }
 
-    /// How many groups of eight rows there are.
+    /// Returns the number of groups of eight rows.
     fn groups(&self) -> usize {
         self.rows.div_ceil(ROWS)
     }
@@ -239,7 +239,8 @@ impl Added {
     }
 }
 
-/// One input times several matrices of the same width, by all threads. \[tokens, rows\] of each
+/// Multiplies one input by several matrices of the same width, on all threads. \[tokens, rows\] of
+/// each
 pub(super) fn times_all<const N: usize>(
     matrices: [&Matrix; N],
     inputs: &Inputs,

@@ -44,7 +44,7 @@ pub(super) struct Product<'a, F, I> {
     pub(super) format: PhantomData<F>,
 }
 
-/// Where a product's rows go, from one of them on. \[tokens, rows\]
+/// The output of a product, from one row on. \[tokens, rows\]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     values: Places<'a, f32>,
@@ -67,7 +67,7 @@ impl<'a> Target<'a> {
         Self { first: self.first + group * ROWS, ..self }
     }
 
-    /// Puts a group of rows in its place; the last may have fewer than eight.
+    /// Stores a group of rows; the last may have fewer than eight.
     #[inline(always)]
     fn put(self, token: usize, group: usize, totals: &[f32; ROWS]) {
         let row = self.first + group * ROWS;

@@ -19,15 +19,15 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Turns of waiting before a thread sleeps: some tens of microseconds, longer than what the leader
-/// does alone between two products. Waking a thread costs as much.
+/// The number of spins before a thread sleeps: some tens of microseconds, longer than the leader's
+/// own work between two products. Waking a thread takes as long.
 const SPINS: u32 = 20_000;
-/// The leader looks after so long whether a helper is still there.
+/// The interval at which the leader checks whether a helper is still there.
 const ROUND: Duration = Duration::from_millis(250);
-/// Rounds without any part done, after which a helper counts as lost. Rounds and not time: a page
-/// may be frozen for hours.
+/// The number of checks without a finished part after which a helper counts as lost. This is no
+/// time limit, because a page may be frozen for hours.
 const ROUNDS: u32 = 40;
-/// Parts for each thread: a thread that is interrupted leaves its share to the others.
+/// The number of parts per thread: a thread that is interrupted leaves its share to the others.
 const PARTS: usize = 4;
 
 type Job<'a> = dyn Fn(usize) + Sync + 'a;
@@ -36,13 +36,13 @@ thread_local! {
     static TEAM: RefCell<Option<Arc<Team>>> = const { RefCell::new(None) };
 }
 
-/// A leader's helpers, who may come later or never.
+/// The helpers of a leader, which may start later or never.
 #[derive(Debug, Default)]
 pub struct Team {
     threads: usize,
     /// Generation of the job, its parts, the next part to take: 32, 16 and 16 bits.
     ticket: AtomicU64,
-    /// The leader's job, on its stack: valid while a part of its generation is not done.
+    /// The leader's job, on its stack: valid until all parts of its generation are done.
     job: AtomicPtr<&'static Job<'static>>,
     left: AtomicU32,
     sleeping: Mutex<u32>,
@@ -54,13 +54,13 @@ pub struct Team {
 }
 
 impl Team {
-    /// A team of so many threads, the leader included.
+    /// Creates a team of this many threads, including the leader.
     #[must_use]
     pub fn new(threads: usize) -> Arc<Self> {
         Arc::new(Self { threads, ..Self::default() })
     }
 
-    /// Makes the calling thread the leader: its passes are computed by the whole team.
+    /// Makes the calling thread the leader, whose passes the whole team computes.
     pub fn lead(self: &Arc<Self>) {
         TEAM.set(Some(self.clone()));
     }
@@ -81,7 +81,7 @@ impl Team {
         self.wake.notify_all();
     }
 
-    /// Reports that a helper broke off in the middle of a part: the leader stops.
+    /// Reports that a helper broke off inside a part: the leader stops.
     pub fn lose(&self) {
         self.is_lost.store(true, Ordering::SeqCst);
         let _guard = self.sleeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +121,7 @@ impl Team {
         found
     }
 
-    /// Computes parts as long as some of this generation are left.
+    /// Computes parts while any of this generation are left.
     fn take_parts(&self, of: u64) {
         while let Some(part) = self.take(of) {
             let job = self.job.load(Ordering::SeqCst);
@@ -199,7 +199,7 @@ impl Team {
     }
 }
 
-/// Waits for all parts, also where the leader's own part panics.
+/// Waits for all parts, even if the leader's own part panics.
 struct Join<'a>(&'a Team);
 
 impl Drop for Join<'_> {
@@ -212,9 +212,9 @@ fn generation(ticket: u64) -> u64 {
     ticket >> 32
 }
 
-/// How many parts work should be cut into that has so many pieces, each of so many operations.
+/// Returns the number of parts for work of this many pieces, each of this many operations.
 pub(super) fn parts(pieces: usize, cost: usize) -> usize {
-    /// Less is not worth the time of handing it over.
+    /// Less work is not worth distributing.
     const LEAST: usize = 64 << 10;
     let threads = TEAM.with_borrow(|team| team.as_ref().map_or(1, |team| team.threads));
     if threads < 2 {
@@ -232,7 +232,8 @@ pub(super) fn share(parts: usize, job: impl Fn(usize) + Sync) {
     }
 }
 
-/// Runs a job for each chunk of some values with its index; an operation is about a multiplication.
+/// Runs a job for each chunk of some values, with its index; an operation is about a
+/// multiplication.
 pub(super) fn each_chunk<T: Send>(
     values: &mut [T],
     size: usize,
@@ -291,7 +292,7 @@ impl<'a, T> Places<'a, T> {
     }
 }
 
-/// Runs something with a team of so many threads.
+/// Runs a function with a team of this many threads.
 #[cfg(test)]
 pub(in crate::cpu) fn with_threads<R>(threads: usize, run: impl FnOnce() -> R) -> R {
     struct Leads<'a>(&'a Team);
@@ -325,7 +326,7 @@ mod tests {
     use crate::quant::Encoding;
 
     #[test]
-    fn each_part_is_computed_once_whatever_the_number_of_threads() {
+    fn each_part_is_computed_once_by_any_number_of_threads() {
         for threads in 1..=4 {
             with_threads(threads, || {
                 for round in 0..500 {
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_is_too_small_is_not_cut() {
+    fn work_that_is_too_small_is_not_divided() {
         with_threads(3, || {
             assert_eq!(parts(1000, 10), 1);
             assert_eq!(parts(2, 1 << 30), 2);
@@ -354,9 +355,9 @@ mod tests {
         assert_eq!(parts(1000, 1 << 20), 1, "alone");
     }
 
-    /// Prompt, decoding and a second turn, in a network with a ring that wraps around.
+    /// A prompt, decoding and a second turn, in a network with a ring that wraps.
     #[test]
-    fn threads_change_no_bit() {
+    fn results_are_independent_of_threads() {
         for body in [Encoding::Q4_0, Encoding::Q6K, Encoding::BF16] {
             let layers = shape_270m().layers.into_iter().take(3).enumerate();
             let layers = layers.map(|(index, layer)| Layer {
@@ -394,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_that_never_come_are_not_missed() {
+    fn missing_helpers_do_not_matter() {
         Team::new(4).lead();
         let mut values = [0; 100];
         each_chunk(&mut values, 1, 1 << 20, |index, chunk| chunk.fill(index));
@@ -402,7 +403,7 @@ mod tests {
         assert_eq!(values[99], 99);
     }
 
-    /// The part of a helper that broke off is never done: waiting for it would have no end.
+    /// The part of a lost helper is never done: waiting for it would never end.
     #[test]
     fn the_leader_stops_when_a_helper_is_lost() {
         let team = Team::new(2);

@@ -59,7 +59,7 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
-  /** How many threads the CPU may use, if the page is isolated. */
+  /** The maximum number of CPU threads, if the page is isolated. */
   readonly threads: ThreadsWish
   readonly template: 'auto' | 'chat' | 'none'
   /** Whether this adapter passed an earlier self-test, which is then not repeated. */
@@ -82,7 +82,7 @@ export interface Loaded {
   readonly hasTemplate: boolean
   /** Whether texts are continued as they are, without turns. */
   readonly isRaw: boolean
-  /** How many threads compute, if it runs on the CPU. */
+  /** The number of threads that compute, if the model runs on the CPU. */
   readonly threads?: number
   /** Set if the GPU was found to compute wrong results. */
   readonly gpuIsWrong?: true

@@ -10,7 +10,7 @@ declare module '*/hybridge_cpu.js' {
   export const cpu_rate: Glue['cpu_rate']
 }
 
-/** The same with shared memory, and what helping threads call. */
+/** The same with shared memory, and the functions that helpers call. */
 declare module '*/hybridge_threads.js' {
   type Glue = import('./wasm.js').Glue
   const init: (options: {

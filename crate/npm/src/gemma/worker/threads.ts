@@ -1,23 +1,24 @@
 /**
- * Threads of the CPU's engine, on pages that are cross-origin isolated: this worker leads, workers of its own help. All
- * run the same script and the same wasm in one memory. A helper stays inside the wasm, where it sleeps between jobs.
+ * Threads of the CPU's engine, on pages that are cross-origin isolated: this worker leads, and further workers help.
+ * All run the same script and the same wasm in one memory. A helper stays inside the wasm, where it sleeps between
+ * jobs.
  *
- * The one file that knows the glue of that build.
+ * The only file that imports the glue of that build.
  */
 
 import init, * as glue from '../../../wasm/threads/hybridge_threads.js'
 import type { ThreadsWish } from '../protocol.js'
 
-/** By its name a worker knows that it is one of the helpers. */
+/** The name by which a worker detects that it is a helper. */
 const helperName = 'hybridge-thread'
 
 /** More would compete with the page's own work, and with each other for memory. */
 const most = 4
 
-/** How long a load waits for helpers: those that come later help from then on. */
+/** How long a load waits for helpers; later ones help from then on. */
 const patienceMs = 3000
 
-/** Enough for kernels, which hold their tiles on it. */
+/** Enough for kernels, which store their tiles on it. */
 const stackBytes = 256 * 1024
 
 interface Start {
@@ -27,25 +28,25 @@ interface Start {
 
 type FromHelper = 'ready' | 'lost'
 
-/** The build for threads, once it was started. */
+/** The build for threads, once started. */
 export const sharedEngine = glue
 export const sharedAddress = (): string => new URL('../wasm/threads/hybridge_threads_bg.wasm', import.meta.url).href
 
 export const isHelper = self.name === helperName
 
-/** How many threads a load uses; one where the page is not isolated. */
+/** Returns the number of threads of a load; one if the page is not isolated. */
 export function threadsFor(wish: ThreadsWish): number {
   if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== true) return 1
   const cores = navigator.hardwareConcurrency || 1
-  // The page's own thread keeps a core, unless there are but two.
+  // The page's own thread keeps a core, unless there are only two.
   return Math.min(wish === 'auto' ? (cores <= 2 ? cores : cores - 1) : wish, most)
 }
 
 const helpers: Worker[] = []
 
 /**
- * Starts the wasm with so many threads. Fewer are no error: the leader computes what no helper takes. `onLost` is
- * called if a helper broke off in the middle of its work, after which nothing in the memory can be trusted.
+ * Starts the wasm with this many threads. Fewer are no error: the leader computes the parts that no helper takes.
+ * `onLost` is called if a helper broke off during its work, after which the memory cannot be trusted.
  */
 export async function startThreads(module: WebAssembly.Module, count: number, onLost: () => void): Promise<void> {
   const { memory } = await init({ module_or_path: module })
@@ -55,14 +56,14 @@ export async function startThreads(module: WebAssembly.Module, count: number, on
   await Promise.race([Promise.all(ready), new Promise((resolve) => setTimeout(resolve, patienceMs))])
 }
 
-/** Resolves when it is at work, or never will be. */
+/** Resolves when the helper runs, or never will. */
 function startHelper(start: Start, onLost: () => void): Promise<void> {
   return new Promise((resolve) => {
     let helper: Worker
     try {
       helper = new Worker(self.location.href, { type: scriptType(), name: helperName })
     } catch {
-      // A policy of the page's forbids it.
+      // The page's policy forbids it.
       resolve()
       return
     }
@@ -83,7 +84,7 @@ function startHelper(start: Start, onLost: () => void): Promise<void> {
   })
 }
 
-/** Bundlers make scripts of either kind out of modules; only the old kind may call this. */
+/** Bundlers convert modules to scripts of either kind; only classic scripts may call this. */
 function scriptType(): 'classic' | 'module' {
   try {
     ;(globalThis as unknown as { importScripts: () => void }).importScripts()
@@ -96,7 +97,7 @@ function scriptType(): 'classic' | 'module' {
 /** Whether the engine stopped because a helper was lost. */
 export const isThreadLost = (): boolean => helpers.length > 0 && glue.is_thread_lost()
 
-/** What a helper does with its life. */
+/** Runs a helper. */
 export function help(): void {
   const say = (message: FromHelper): void => self.postMessage(message)
   self.addEventListener('message', ({ data: { module, memory } }: MessageEvent<Start>) => {

@@ -38,7 +38,7 @@ const builds = {
 
 const ready = new Map<keyof typeof builds, Promise<Engine>>()
 
-/** How many threads the CPU's engine may use, and what is called if one of them is lost. */
+/** The maximum number of threads of the CPU's engine, and the function to call if one of them is lost. */
 export interface Threading {
   readonly threads: number
   readonly onLost: () => void
@@ -48,19 +48,19 @@ export interface Threading {
 export async function loadEngine(wanted: EngineFile, urls: WasmUrls, threading: Threading): Promise<Engine> {
   // The page serves only the file that contains everything.
   const file = wanted === 'cpu' && urls.cpu === undefined && urls.gpu !== undefined ? 'gpu' : wanted
-  // A page that names the files it serves names this one too, or does not serve it.
+  // A page that configures its files configures this one too, or does not serve it.
   const isServed = urls.threads !== undefined || urls.cpu === undefined
   if (file === 'cpu' && threading.threads > 1 && isServed) {
     try {
       return await once('threads', () => startShared(urls.threads ?? builds.threads.address(), threading))
     } catch {
-      // Not served, or no memory to be shared: the same engine on one thread.
+      // It is not served, or memory cannot be shared: use the same engine with one thread.
     }
   }
   return await once(file, () => start(file, urls[file] ?? builds[file].address()))
 }
 
-/** Whether it is the build whose memory threads share. */
+/** Whether this is the build with shared memory. */
 export const isShared = (engine: Engine): boolean => engine === sharedEngine
 
 function once(file: keyof typeof builds, start: () => Promise<void>): Promise<Engine> {
@@ -68,7 +68,7 @@ function once(file: keyof typeof builds, start: () => Promise<void>): Promise<En
   if (known !== undefined) return known
   const loading = start().then(() => builds[file].engine)
   ready.set(file, loading)
-  // The file with threads is not asked for again: the other one is here.
+  // The file with threads is not requested again, because the other one is loaded.
   if (file !== 'threads') loading.catch(() => ready.delete(file))
   return loading
 }
