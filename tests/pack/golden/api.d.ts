@@ -910,8 +910,8 @@ interface GemmaOptions {
   /** 'fast' lets kernels round activations to half floats or 8 bits if that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
   /**
-   * The number of CPU threads on pages that are cross-origin isolated; elsewhere there is one. Default 'auto': all
-   * cores but one, both of two, four at most.
+   * The number of CPU threads on pages that are cross-origin isolated; other pages have one. Default 'auto': all cores
+   * except one, both of two, at most four.
    */
   threads?: 'auto' | number
   /**
@@ -939,7 +939,7 @@ interface GemmaOptions {
   wasmUrl?: string | URL
   /** The engine's smaller file, for visitors without a GPU. */
   cpuWasmUrl?: string | URL
-  /** The engine's CPU file with threads. Only pages that are cross-origin isolated fetch it. */
+  /** The engine's CPU file with threads. Only fetched by pages that are cross-origin isolated. */
   threadsWasmUrl?: string | URL
   /**
    * Whether to wait for a load in progress instead of failing with UNAVAILABLE at once. Default false, so that a
