@@ -154,8 +154,8 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     }
   }
 
-  /** `passages` are texts sent with the message, `source` is where they come from; `picture` is a file. */
-  const ask = (text, passages = [], source, picture) => {
+  /** `passages` are texts sent with the message, `source` is where they come from; `picture` is media. */
+  const ask = (text, passages = [], source, picture, deviceSees) => {
     const seen = picture ? [{ media: picture }] : []
     const parts = [...seen, ...passages.map((it) => ({ text: `${it} `, metadata: { source } })), { text }]
     return turn((chat, options) => {
@@ -165,7 +165,9 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
         edit(undefined)
       }
       if (chat.entries.length === 0) notes.title = titleOf(text)
-      return chat.send(parts, options)
+      // A device model that supports no pictures would refuse this one. What is kept here stays here.
+      const goesOut = picture && !deviceSees && !options.allow
+      return chat.send(parts, goesOut ? { ...options, allow: ['cloud'] } : options)
     }, wordsOf(parts))
   }
 

@@ -165,7 +165,7 @@ function ask(text) {
   if (talk.isBusy() || comparing) return
   talk.put('')
   if (find('both').checked) void askBoth(text)
-  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name, picture.file)
+  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name, picture.media, device.info.supports?.media)
   picture.drop()
 }
 

@@ -28,7 +28,6 @@ export function pictureField({ find, familyOf }) {
   const [state, frame] = [find('picture-state'), find('picture-frame')]
 
   function drop() {
-    if (held) URL.revokeObjectURL(held.url)
     held = undefined
     find('picture').value = state.textContent = ''
     frame.replaceChildren()
@@ -42,7 +41,7 @@ export function pictureField({ find, familyOf }) {
       const bitmap = await createImageBitmap(file)
       const { width, height } = bitmap
       bitmap.close()
-      held = { file, width, height, url: URL.createObjectURL(file) }
+      held = { width, height, type: file.type, url: await addressOf(file) }
     } catch {
       state.textContent = `${file.name || 'This picture'} cannot be decoded. Choose a PNG, JPEG or WebP file.`
       return true
@@ -80,8 +79,17 @@ export function pictureField({ find, familyOf }) {
     show,
     drop,
     /** The picture to send with one message. */
-    get file() {
-      return held?.file
+    get media() {
+      return held && { url: held.url, contentType: held.type }
     },
   }
 }
+
+/** The file's bytes as an address, which a stored conversation keeps. */
+const addressOf = (file) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.addEventListener('load', () => resolve(reader.result))
+    reader.addEventListener('error', () => reject(reader.error))
+    reader.readAsDataURL(file)
+  })
