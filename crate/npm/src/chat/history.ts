@@ -19,7 +19,7 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
   const { messages } = normaliseRequest({
     messages: entries.map((entry) => (entry as Partial<ChatEntry>)?.message as Message),
   })
-  for (const [index, { allow, usage }] of (entries as ChatEntry[]).entries()) {
+  for (const [index, { allow, usage }] of entries.entries()) {
     // An unreadable list of branches would be no pin.
     if (allow !== undefined && !(isArray(allow) && allow.every((key) => typeof key === 'string')))
       throw invalid(`\`entries[${index}].allow\` must be a list of branch keys`)

@@ -91,7 +91,7 @@ interface Setting {
   turns: Turns
   waitForLoad: boolean
   /** Receives the finished share of the work on an image; undefined once none is being read. */
-  onShare(share: number | undefined): void
+  readonly onShare: (share: number | undefined) => void
 }
 
 /**

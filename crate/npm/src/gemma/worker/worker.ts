@@ -27,7 +27,7 @@ import { isShared, loadEngine, type Engine, type Generation, type Model } from '
 interface Run {
   readonly signal: AbortSignal
   report(step: Step): void
-  share(share: number): void
+  readonly share: (share: number) => void
   engine(file: EngineFile, threads?: ThreadsWish): Promise<Engine>
 }
 
