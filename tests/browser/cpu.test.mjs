@@ -65,7 +65,7 @@ test('both precisions answer on the CPU, as reported by answer, trace and availa
 test('a machine that was measured to be slow gets no model, with the measured speed as the reason', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (bytes) => {
-    localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, String(3 * bytes))
+    localStorage.setItem(`hybridge-cpu-2|exact|1|${navigator.userAgent}`, String(3 * bytes))
     return await gemma.availability()
   }, bytes.length)
   assert.deepEqual([found.status, found.code, found.device], ['unavailable', 'GPU_UNAVAILABLE', undefined])
