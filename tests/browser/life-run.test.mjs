@@ -309,7 +309,7 @@ test('without a hardware GPU a large model is unavailable, with the reason', asy
   const page = await openModel({ load: false })
   const found = await page.evaluate(async (url) => {
     // The speed measured on a slower machine.
-    localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, '2700000000')
+    localStorage.setItem(`hybridge-cpu-2|exact|1|${navigator.userAgent}`, '2700000000')
     const large = hybridge.gemmaModel({ model: 'gemma-3-1b-it' })
     const tiny = hybridge.gemmaModel({ model: url })
     return {
