@@ -10,7 +10,7 @@ self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
     const { engine, memory } = await startEngine(device)
     const { blob } = await GeneratedBlob.fetch(folder)
     const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
-    const model = await engine.Model.load([blob], [], JSON.stringify(options), () => {})
+    const model = await engine.Model.load([blob], [], [], JSON.stringify(options), () => {})
     // Wasm memory never shrinks, so its current size is its maximum.
     self.postMessage({
       report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) },

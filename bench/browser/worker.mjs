@@ -113,7 +113,7 @@ async function measure(plan) {
     kind: 'generator',
   }
   const start = performance.now()
-  const model = await engine.Model.load([blob], [], JSON.stringify(options), progress)
+  const model = await engine.Model.load([blob], [], [], JSON.stringify(options), progress)
   Object.assign(report, {
     load_s: round((performance.now() - start) / 1000),
     adapter: await adapterName(plan.device),
