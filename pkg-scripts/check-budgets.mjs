@@ -19,7 +19,7 @@ if (!process.argv.includes('--page'))
     // One of the three is fetched: the one that a visitor's device can run.
     ['engine for GPUs: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024],
     // The goal is 400 KB; bench/RESULTS.md lists what was added.
-    ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 512 * 1024],
+    ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 520 * 1024],
     ['the same with threads: wasm', gzip('wasm/threads/hybridge_threads_bg.wasm'), 524 * 1024],
   )
 budgets.push(['redaction, where it is used', gzip('dist/redact.js'), 10 * 1024])
