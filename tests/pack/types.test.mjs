@@ -133,7 +133,7 @@ test('publint finds nothing', async () => {
 test('@arethetypeswrong/cli finds nothing', () => {
   // Files that aren't scripts have no types.
   const scripts = ['worker.js', 'retrieval-worker.js']
-  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'search.wasm', ...scripts]
+  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'threads.wasm', 'search.wasm', ...scripts]
   const scratch = mkdtempSync(join(tmpdir(), 'hybridge-attw-'))
   const { status, stdout, stderr } = spawnSync(
     join(bin, 'attw'),
