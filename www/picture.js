@@ -59,7 +59,8 @@ export function pictureField({ find, familyOf }) {
     const family = familyOf()
     const seen = family && seenAs(held, family)
     state.textContent = seen
-      ? `${width} × ${height} pixels, which this device's model receives as ${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
+      ? `${width} × ${height} pixels, which this device's model receives as ` +
+        `${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
       : `${width} × ${height} pixels. This device's model does not support pictures, so a cloud must answer.`
   }
 

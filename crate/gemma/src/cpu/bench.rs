@@ -37,12 +37,13 @@ pub fn estimate(model: &Model, precision: Precision, clock: Clock<'_>) -> Result
     let matrices = layers.chain([model.tensors.head()]).filter(|tensor| tensor.rows > 1);
     let mut rates: Vec<(Encoding, f64)> = Vec::new();
     let mut milliseconds = 0.0;
-    for Tensor { encoding, rows, columns, .. } in matrices {
-        let rate = match rates.iter().find(|(have, _)| have == encoding) {
+    // Adapters change no encoding here: the CPU keeps their factors beside the weights.
+    for Tensor { encoding, rows, columns, .. } in matrices.map(Tensor::unchanged) {
+        let rate = match rates.iter().find(|(have, _)| *have == encoding) {
             Some((_, rate)) => *rate,
             None => {
-                let rate = weights_per_millisecond(*encoding, precision, clock)?;
-                rates.push((*encoding, rate));
+                let rate = weights_per_millisecond(encoding, precision, clock)?;
+                rates.push((encoding, rate));
                 rate
             }
         };

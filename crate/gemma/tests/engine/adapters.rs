@@ -1,10 +1,11 @@
 //! Low-rank adapters compared with `NumPy`, their composition, and invalid files.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use hybridge_core::{Error, Result};
 use hybridge_gemma::adapter::Adapter;
-use hybridge_gemma::cpu::{Cpu, Precision};
+use hybridge_gemma::cpu::{Cpu, Precision, bench};
 use hybridge_gemma::engine::Pass;
 use hybridge_gemma::quant::Encoding;
 use hybridge_gemma::scalar::Scalar;
@@ -261,6 +262,22 @@ fn infinite_sums_are_refused() {
     let error = block_on(model.rows(tensor, 0..tensor.rows)).map(|_| ()).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("MODEL_DAMAGED"), "{error}");
     assert!(error.message.contains("blk.0.attn_q"), "{error}");
+}
+
+/// An estimate measures each encoding of the weights once, and adapters add none.
+#[test]
+fn an_estimate_measures_the_encodings_of_the_file() {
+    let tiny = find("q4_k").unwrap();
+    let measures = |adapters: &[Adapter]| {
+        let calls = Cell::new(0);
+        let clock = || {
+            calls.set(calls.get() + 1);
+            f64::from(calls.get()) * 10.0
+        };
+        bench::estimate(&model_of(&tiny, adapters), Precision::Exact, &clock).unwrap();
+        calls.get()
+    };
+    assert_eq!(measures(&[adapter_of(&tiny, 17)]), measures(&[]));
 }
 
 /// Inputs rounded to 8 bits are not rounded for the factors.
