@@ -41,6 +41,8 @@ const noModel = defineModel({
 })
 
 let device = noModel
+/** Whether a device model is there and reads pictures. The placeholder refuses everything. */
+const takesPictures = () => device !== noModel && device.info.supports?.media === true
 let choice
 let ai
 /** The two branches separately, for answers side by side. */
@@ -49,7 +51,7 @@ let talk
 /** The picture to send with the next message. */
 const picture = pictureField({
   find,
-  familyOf: () => (device.info.supports?.media ? (/gemma-?4/i.test(device.info.name) ? 4 : 3) : undefined),
+  familyOf: () => (takesPictures() ? (/gemma-?4/i.test(device.info.name) ? 4 : 3) : undefined),
 })
 
 /**
@@ -165,7 +167,7 @@ function ask(text) {
   if (talk.isBusy() || comparing) return
   talk.put('')
   if (find('both').checked) void askBoth(text)
-  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name, picture.media, device.info.supports?.media)
+  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name, picture.media, takesPictures())
   picture.drop()
 }
 

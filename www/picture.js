@@ -61,7 +61,7 @@ export function pictureField({ find, familyOf }) {
     state.textContent = seen
       ? `${width} × ${height} pixels, which this device's model receives as ` +
         `${seen.width} × ${seen.height}: ${seen.tokens} tokens.`
-      : `${width} × ${height} pixels. This device's model does not support pictures, so a cloud must answer.`
+      : `${width} × ${height} pixels. No model on this device supports pictures, so a cloud must answer.`
   }
 
   find('picture').addEventListener('change', ({ target }) => void take(target.files[0]))

@@ -48,6 +48,8 @@ test('a picture is chosen by a field, pasted or dropped, and sent with one messa
       `${size[0]} × ${size[1]} pixels`,
     )
     assert.equal(await page.locator('#picture-frame img').count(), 1)
+    // Neither the tiny model nor its absence reads pictures.
+    assert.match(await page.textContent('#picture-state'), /so a cloud must answer/)
     if (index === 0) {
       await page.click('#picture-drop')
       assert.equal(await page.locator('#picture-frame img').count(), 0)
